@@ -23,8 +23,13 @@ let package = Package(
         .target(name: "Parallelism"),
         .target(name: "Tensors"),
 
+        // Engine
+        .target(name: "CKernels", exclude: ["templates"]),
+        .target(name: "Kernels", dependencies: ["CKernels", "Tensors"]),
+
         // Tests
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "Tensors", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     ],

@@ -1,0 +1,97 @@
+// SIMD micro-kernels for 32-bit floating point, one table of them per instruction set.
+//
+// Every kernel computes each output element as one chain of fused multiply-adds in a fixed order, whatever the tile, so
+// that all instruction sets with FMA give the same bits.
+//
+// Activations are NHWC. The distance between two pixels (the channel stride) is a multiple of KERNEL_CHANNEL_ALIGNMENT
+// floats. Kernels read and write whole vectors: the lanes between the channel count and the channel stride are
+// scratch, never mixed into other lanes.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Channel strides are multiples of this many floats: the widest vector.
+#define KERNEL_CHANNEL_ALIGNMENT 16
+
+enum kernel_activation {
+    KERNEL_ACTIVATION_NONE = 0,
+    KERNEL_ACTIVATION_RELU6 = 1,
+    KERNEL_ACTIVATION_SILU = 2,
+    KERNEL_ACTIVATION_SIGMOID = 3,
+};
+
+// c[m][n] = activation(bias[n] + Σ_t Σ_k a[m, t, k] · b[t, k, n] + residual[m][n])
+//
+// a[m, t, k] lies at a + a_offset[m] + tap_offset[t] + k, c[m][n] at c + c_offset[m] + n, and the residual likewise.
+// A 1×1 convolution has one tap; a k×k convolution a tap for each run of input that is contiguous.
+// `b` holds panels of `f32_gemm_panel_vectors` vectors: a panel is bias[NR], then [taps · k][NR].
+struct f32_gemm {
+    const float* a;
+    const uint32_t* a_offset;   // [m], in floats
+    const uint32_t* tap_offset; // [taps], in floats
+    size_t taps;
+    size_t k; // length of a tap's run
+    const float* b;
+    float* c;
+    const uint32_t* c_offset;        // [m], in floats
+    const float* residual;           // or NULL
+    const uint32_t* residual_offset; // [m], in floats
+    size_t m;
+    size_t vectors; // columns to compute, in vectors of the table's width
+    enum kernel_activation activation;
+};
+
+// out[x][c] = activation(bias[c] + Σ_ky Σ_kx rows[ky][x · stride + kx][c] · weight[ky][kx][c]), one output row.
+//
+// `weights` holds a block for each vector of channels: bias[W], then [kernel · kernel][W].
+struct f32_depthwise {
+    const float* const* rows; // [kernel], each at the column of the first tap of output 0
+    size_t column_stride;     // floats between two input columns
+    const float* weights;
+    float* out;
+    size_t out_stride; // floats between two output columns
+    size_t width;      // output columns
+    size_t vectors;    // channels to compute, in vectors of the table's width
+    size_t kernel;
+    size_t stride;
+    enum kernel_activation activation;
+};
+
+struct kernel_table {
+    const char* isa;
+    size_t vector_width;    // in floats
+    int fused_multiply_add; // whether products are fused, and the bits those of every other such table
+
+    // How many vectors wide the next panel of `f32_gemm.b` is, with `remaining` vectors to go.
+    size_t (*f32_gemm_panel_vectors)(size_t remaining);
+    void (*f32_gemm)(const struct f32_gemm* arguments);
+    void (*f32_depthwise)(const struct f32_depthwise* arguments);
+
+    // sums[c] += Σ_x in[x][c], x ascending.
+    void (*f32_column_sum)(const float* in, size_t stride, size_t width, size_t vectors, float* sums);
+    // out[x][c] = in[x][c] · gate[c]; `out` may be `in`.
+    void (*f32_column_scale)(const float* in, size_t stride, size_t width, size_t vectors, const float* gate,
+                             float* out);
+    // data[i] = activation(data[i]).
+    void (*f32_activate)(float* data, size_t vectors, enum kernel_activation activation);
+    // out[i] = in[i] · scale[i % 3] + shift[i % 3], for interleaved RGB of `width` pixels.
+    void (*u8_normalise_rgb)(const uint8_t* in, size_t width, const float scale[3], const float shift[3], float* out);
+    // Multiply-adds of independent chains, to measure what the core can do; gives the number of operations done.
+    uint64_t (*f32_fma_chains)(size_t iterations, float* sink);
+};
+
+// The tables this machine can run, fastest first. Writes up to `capacity` of them and gives their number.
+size_t kernel_tables(const struct kernel_table** tables, size_t capacity);
+
+// A hint to the core that this thread is spinning.
+static inline void kernel_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

@@ -1,0 +1,95 @@
+import CKernels
+import Tensors
+
+/// Weights and bias of a dense layer in the order in which `f32_gemm` reads them.
+///
+/// Layout: panels of the table's choice, each `bias[NR]`, then `[depth][NR]`; columns past the last are zero.
+public final class PackedMatrix: @unchecked Sendable {  // immutable after init
+    public let table: KernelTable
+    /// Output channels.
+    public let columns: Int
+    /// Length of a dot product: taps × run.
+    public let depth: Int
+    /// Vectors that hold all columns.
+    public let vectors: Int
+    private let storage: AlignedBuffer<Float>
+
+    /// - Parameters:
+    ///   - weight: the weight of output `column` at `depth` index d.
+    ///   - bias: `[columns]`.
+    public init(table: KernelTable, columns: Int, depth: Int, bias: [Float], weight: (_ column: Int, _ d: Int) -> Float)
+    {
+        precondition(bias.count == columns, "\(bias.count) biases for \(columns) columns")
+        self.table = table
+        self.columns = columns
+        self.depth = depth
+        vectors = table.vectors(for: columns)
+        let width = table.vectorWidth
+        storage = AlignedBuffer(count: vectors * width * (depth + 1))
+        var to = storage.pointer
+        table.forEachPanel(of: vectors) { firstVector, panelVectors in
+            let first = firstVector * width
+            let size = panelVectors * width
+            let valid = min(size, columns - first)
+            for j in 0..<valid {
+                to[j] = bias[first + j]
+                for d in 0..<depth { to[(d + 1) * size + j] = weight(first + j, d) }
+            }
+            to += size * (depth + 1)
+        }
+    }
+
+    /// Where the panel that begins with vector `firstVector` lies.
+    /// - Precondition: a panel begins there.
+    public func panel(startingAt firstVector: Int) -> UnsafePointer<Float> {
+        UnsafePointer(storage.pointer + firstVector * table.vectorWidth * (depth + 1))
+    }
+
+    /// Cuts the columns into at most `count` groups that begin and end between panels: `(first, vectors)` each.
+    public func groups(atMost count: Int) -> [(first: Int, vectors: Int)] {
+        var panels: [(first: Int, vectors: Int)] = []
+        table.forEachPanel(of: vectors) { panels.append(($0, $1)) }
+        let groupCount = max(1, min(count, panels.count))
+        return (0..<groupCount).map { i in
+            let range = (i * panels.count / groupCount)..<((i + 1) * panels.count / groupCount)
+            let first = panels[range.lowerBound].first
+            let last = panels[range.upperBound - 1]
+            return (first, last.first + last.vectors - first)
+        }
+    }
+}
+
+/// Weights and bias of a depthwise convolution in the order in which `f32_depthwise` reads them.
+///
+/// Layout: for each vector of channels `bias[W]`, then `[kernel · kernel][W]`; channels past the last are zero.
+public final class PackedDepthwise: @unchecked Sendable {  // immutable after init
+    public let table: KernelTable
+    public let channels: Int
+    public let kernel: Int
+    public let vectors: Int
+    private let storage: AlignedBuffer<Float>
+
+    /// - Parameters:
+    ///   - weights: `[channels][kernel][kernel]`.
+    ///   - bias: `[channels]`.
+    public init(table: KernelTable, channels: Int, kernel: Int, weights: [Float], bias: [Float]) {
+        let taps = kernel * kernel
+        precondition(weights.count == channels * taps && bias.count == channels, "depthwise weights of another shape")
+        self.table = table
+        self.channels = channels
+        self.kernel = kernel
+        vectors = table.vectors(for: channels)
+        let width = table.vectorWidth
+        storage = AlignedBuffer(count: vectors * width * (taps + 1))
+        for channel in 0..<channels {
+            let block = storage.pointer + channel / width * width * (taps + 1) + channel % width
+            block[0] = bias[channel]
+            for tap in 0..<taps { block[(tap + 1) * width] = weights[channel * taps + tap] }
+        }
+    }
+
+    /// Where the block of vector `vector` lies.
+    public func block(at vector: Int) -> UnsafePointer<Float> {
+        UnsafePointer(storage.pointer + vector * table.vectorWidth * (kernel * kernel + 1))
+    }
+}

@@ -1,0 +1,84 @@
+import CKernels
+import TestSupport
+import Testing
+
+@testable import Kernels
+
+struct ElementwiseTests {
+    static let activations = [
+        KERNEL_ACTIVATION_NONE, KERNEL_ACTIVATION_RELU6, KERNEL_ACTIVATION_SILU, KERNEL_ACTIVATION_SIGMOID,
+    ]
+
+    @Test(arguments: activations) func activatesWithinTwoUnitsInTheLastPlace(activation: kernel_activation) {
+        let inputs: [Float] =
+            (-1600..<1600).map { Float($0) / 16 } + [0, -0.0, 1e-30, -1e-30, 6, 87.5, -87.5, 3e38, -3e38]
+        for table in KernelTable.available {
+            let vectors = table.vectors(for: inputs.count)
+            let padding = vectors * table.vectorWidth - inputs.count
+            let data = GuardedFloats(inputs + [Float](repeating: 0, count: padding))
+            table.pointer.pointee.f32_activate(data.pointer, vectors, activation)
+            for (i, x) in inputs.enumerated() {
+                let exact = Reference.activate(Double(x), activation)
+                // Beyond -87 the sigmoid is held at e^-87: absolutely tiny.
+                let bound = max(abs(exact) * 4e-7, x < -80 ? Double(abs(x)) * 2e-38 + 1e-34 : 0)
+                #expect(abs(Double(data.pointer[i]) - exact) <= bound, "\(table.isa) x \(x)")
+            }
+            #expect(data.frontIsIntact)
+        }
+    }
+
+    @Test func givesTheSameBitsOnEveryFusedISA() {
+        var random = SplitMix64(seed: 21)
+        let inputs = random.floats(4096).map { $0 * 20 }
+        for activation in Self.activations {
+            let results = KernelTable.available.filter(\.isFused).map { table in
+                let data = GuardedFloats(inputs)
+                table.pointer.pointee.f32_activate(data.pointer, inputs.count / table.vectorWidth, activation)
+                return data.values.map(\.bitPattern)
+            }
+            for other in results.dropFirst() { #expect(other == results[0]) }
+        }
+    }
+
+    @Test(arguments: [1, 2, 7, 49]) func sumsAndScalesColumns(width: Int) {
+        let channels = 48
+        var random = SplitMix64(seed: UInt64(width))
+        let input = random.floats(width * channels)
+        let gate = random.floats(channels)
+        for table in KernelTable.available {
+            let vectors = channels / table.vectorWidth
+            let data = GuardedFloats(input)
+            let sums = GuardedFloats(count: channels, repeating: 1)
+            table.pointer.pointee.f32_column_sum(data.pointer, channels, width, vectors, sums.pointer)
+            for c in 0..<channels {
+                var expected: Float = 1
+                for x in 0..<width { expected += input[x * channels + c] }
+                #expect(sums.pointer[c] == expected)
+            }
+            let gates = GuardedFloats(gate)
+            table.pointer.pointee.f32_column_scale(data.pointer, channels, width, vectors, gates.pointer, data.pointer)
+            #expect(data.values == (0..<input.count).map { input[$0] * gate[$0 % channels] })
+            #expect(data.frontIsIntact && sums.frontIsIntact)
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 5, 15, 16, 17, 224]) func normalisesPixels(width: Int) {
+        var random = SplitMix64(seed: UInt64(width))
+        let pixels = (0..<(3 * width)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        let scale: [Float] = [1 / 128, 0.5, 2]
+        let shift: [Float] = [-127 / 128, 0.25, -1]
+        for table in KernelTable.available {
+            let output = GuardedFloats(count: 3 * width, repeating: .nan)
+            table.pointer.pointee.u8_normalise_rgb(pixels, width, scale, shift, output.pointer)
+            for i in 0..<(3 * width) {
+                #expect(abs(output.pointer[i] - (Float(pixels[i]) * scale[i % 3] + shift[i % 3])) <= 1e-4)
+            }
+            #expect(output.frontIsIntact)
+        }
+    }
+
+    @Test func refusesAnInstructionSetThatDoesNotExist() {
+        #expect(throws: KernelError.self) { try KernelTable.named("mmx") }
+        #expect((try? KernelTable.named("portable"))?.isa == "portable")
+    }
+}

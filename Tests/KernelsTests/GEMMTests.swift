@@ -1,0 +1,148 @@
+import CKernels
+import TestSupport
+import Testing
+
+@testable import Kernels
+
+struct GEMMCase: Sendable, CustomTestStringConvertible {
+    var m: Int
+    var n: Int
+    var run: Int
+    var taps: Int
+    var activation: kernel_activation
+    var residual: Bool
+    var testDescription: String { "\(m)x\(n)x\(run)·\(taps) activation \(activation.rawValue) residual \(residual)" }
+
+    /// Every tile height and panel width at its edges, short and long sums, several taps.
+    static let all: [GEMMCase] = {
+        var cases: [GEMMCase] = []
+        for m in 1...30 {
+            cases.append(.init(m: m, n: 24, run: 9, taps: 1, activation: KERNEL_ACTIVATION_NONE, residual: false))
+        }
+        for n in [1, 4, 5, 8, 12, 15, 16, 17, 31, 32, 33, 40, 47, 48, 49, 64, 65, 80, 100] {
+            cases.append(.init(m: 15, n: n, run: 7, taps: 1, activation: KERNEL_ACTIVATION_RELU6, residual: true))
+        }
+        for run in [1, 2, 3, 4, 5, 8, 27, 130] {
+            cases.append(.init(m: 13, n: 33, run: run, taps: 1, activation: KERNEL_ACTIVATION_SILU, residual: false))
+            cases.append(.init(m: 5, n: 20, run: run, taps: 3, activation: KERNEL_ACTIVATION_SIGMOID, residual: true))
+        }
+        return cases
+    }()
+
+    /// Runs the kernel of `table` on inputs drawn from `seed`; rows of a and c are spread over the memory by offsets.
+    func run(_ table: KernelTable, seed: UInt64) -> (fast: [Float], exact: [Double], frontsIntact: Bool) {
+        var random = SplitMix64(seed: seed)
+        let depth = run * taps
+        let a = random.floats(m * depth)
+        let b = random.floats(n * depth)
+        let bias = random.floats(n)
+        let skip = residual ? random.floats(m * n) : nil
+        let packed = PackedMatrix(table: table, columns: n, depth: depth, bias: bias) { b[$0 * depth + $1] }
+        let stride = packed.vectors * table.vectorWidth
+        // a's taps are stored apart: tap t of row i at (t · m + i) · run.
+        let memory = GuardedFloats(
+            (0..<taps).flatMap { t in (0..<m).flatMap { i in (0..<run).map { a[i * depth + t * run + $0] } } })
+        let output = GuardedFloats(count: m * stride, repeating: .nan)
+        let residualMemory = GuardedFloats(
+            (0..<m).flatMap { i in (0..<stride).map { j in skip.map { j < n ? $0[i * n + j] : 0 } ?? 0 } })
+        let aOffsets = (0..<m).map { UInt32($0 * run) }
+        let tapOffsets = (0..<taps).map { UInt32($0 * m * run) }
+        let cOffsets = (0..<m).map { UInt32((m - 1 - $0) * stride) }  // backwards
+        let residualOffsets = (0..<m).map { UInt32($0 * stride) }
+        aOffsets.withUnsafeBufferPointer { aOffsets in
+            tapOffsets.withUnsafeBufferPointer { tapOffsets in
+                cOffsets.withUnsafeBufferPointer { cOffsets in
+                    residualOffsets.withUnsafeBufferPointer { residualOffsets in
+                        var arguments = f32_gemm(
+                            a: memory.pointer, a_offset: aOffsets.baseAddress, tap_offset: tapOffsets.baseAddress,
+                            taps: taps, k: run, b: packed.panel(startingAt: 0), c: output.pointer,
+                            c_offset: cOffsets.baseAddress, residual: skip == nil ? nil : residualMemory.pointer,
+                            residual_offset: residualOffsets.baseAddress, m: m, vectors: packed.vectors,
+                            activation: activation)
+                        table.pointer.pointee.f32_gemm(&arguments)
+                    }
+                }
+            }
+        }
+        let fast = (0..<m).flatMap { i in (0..<n).map { output.pointer[(m - 1 - i) * stride + $0] } }
+        let exact = Reference.matrixProduct(
+            a: a, b: b, bias: bias, residual: skip, m: m, n: n, k: depth, activation: activation)
+        return (fast, exact, memory.frontIsIntact && output.frontIsIntact && residualMemory.frontIsIntact)
+    }
+}
+
+struct GEMMTests {
+    @Test(arguments: GEMMCase.all) func agreesWithTheReference(_ gemm: GEMMCase) {
+        for table in KernelTable.available {
+            let (fast, exact, frontsIntact) = gemm.run(table, seed: 1)
+            let bound = 1e-6 * Double(gemm.run * gemm.taps + 8)
+            let worst = zip(fast, exact).map { abs(Double($0) - $1) }.max()!
+            #expect(worst <= bound, "\(table.isa)")
+            #expect(!fast.contains { $0.isNaN }, "\(table.isa)")
+            #expect(frontsIntact, "\(table.isa)")
+        }
+    }
+
+    @Test(arguments: GEMMCase.all) func givesTheSameBitsOnEveryFusedISA(_ gemm: GEMMCase) {
+        let results = KernelTable.available.filter(\.isFused).map { gemm.run($0, seed: 2).fast.map(\.bitPattern) }
+        for other in results.dropFirst() { #expect(other == results[0]) }
+    }
+
+    @Test func givesARowTheSameBitsInEveryTile() {
+        // Row 0 alone, and as one of up to 30 rows: the inputs are drawn row by row, so row 0 is always the same.
+        for table in KernelTable.available {
+            var random = SplitMix64(seed: 3)
+            let (n, k) = (40, 33)
+            let b = random.floats(n * k)
+            let packed = PackedMatrix(table: table, columns: n, depth: k, bias: random.floats(n)) { b[$0 * k + $1] }
+            let stride = packed.vectors * table.vectorWidth
+            let a = random.floats(30 * k)
+            var first: [UInt32]?
+            for m in 1...30 {
+                var c = [Float](repeating: 0, count: m * stride)
+                let aOffsets = (0..<m).map { UInt32($0 * k) }
+                let cOffsets = (0..<m).map { UInt32($0 * stride) }
+                let tap: [UInt32] = [0]
+                var arguments = f32_gemm()
+                a.withUnsafeBufferPointer { a in
+                    aOffsets.withUnsafeBufferPointer { aOffsets in
+                        cOffsets.withUnsafeBufferPointer { cOffsets in
+                            tap.withUnsafeBufferPointer { tap in
+                                c.withUnsafeMutableBufferPointer { c in
+                                    arguments.a = a.baseAddress
+                                    arguments.a_offset = aOffsets.baseAddress
+                                    arguments.tap_offset = tap.baseAddress
+                                    arguments.taps = 1
+                                    arguments.k = k
+                                    arguments.b = packed.panel(startingAt: 0)
+                                    arguments.c = c.baseAddress
+                                    arguments.c_offset = cOffsets.baseAddress
+                                    arguments.m = m
+                                    arguments.vectors = packed.vectors
+                                    table.pointer.pointee.f32_gemm(&arguments)
+                                }
+                            }
+                        }
+                    }
+                }
+                let row = c.prefix(n).map(\.bitPattern)
+                if let first { #expect(row == first, "\(table.isa) m \(m)") } else { first = row }
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 5, 100]) func groupsCoverEveryColumnOnce(count: Int) {
+        for table in KernelTable.available {
+            for columns in [1, 8, 24, 40, 112, 1000] {
+                let packed = PackedMatrix(
+                    table: table, columns: columns, depth: 1, bias: .init(repeating: 0, count: columns)
+                ) { _, _ in 1 }
+                let groups = packed.groups(atMost: count)
+                #expect(groups.count <= count)
+                #expect(groups[0].first == 0)
+                for (a, b) in zip(groups, groups.dropFirst()) { #expect(a.first + a.vectors == b.first) }
+                #expect(groups.last.map { $0.first + $0.vectors } == packed.vectors)
+            }
+        }
+    }
+}
