@@ -23,8 +23,12 @@ let package = Package(
         .target(name: "Parallelism"),
         .target(name: "Tensors"),
 
+        // Engine
+        .target(name: "EfficientNet", dependencies: ["Tensors"]),
+
         // Tests
-        .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     ],
