@@ -26,9 +26,11 @@ let package = Package(
         // Engine
         .target(name: "CKernels", exclude: ["templates"]),
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"]),
+        .target(name: "EfficientNet", dependencies: ["Tensors"]),
 
         // Tests
-        .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "Tensors", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
