@@ -29,7 +29,7 @@ public enum Reference {
         return sum
     }
 
-    /// c = activation(a · bᵀ + bias + residual).
+    /// c = activation(a · bᵀ + bias) + residual.
     ///
     /// Shapes: a `[m][k]`, b `[n][k]`, bias `[n]`, residual `[m][n]` or nil, result `[m][n]`.
     public static func matrixProduct(
@@ -40,8 +40,7 @@ public enum Reference {
             for j in 0..<n {
                 var sum = Double(bias[j])
                 for d in 0..<k { sum += Double(a[i * k + d]) * Double(b[j * k + d]) }
-                if let residual { sum += Double(residual[i * n + j]) }
-                c[i * n + j] = activate(sum, activation)
+                c[i * n + j] = activate(sum, activation) + (residual.map { Double($0[i * n + j]) } ?? 0)
             }
         }
         return c

@@ -22,7 +22,7 @@ enum kernel_activation {
     KERNEL_ACTIVATION_SIGMOID = 3,
 };
 
-// c[m][n] = activation(bias[n] + Σ_t Σ_k a[m, t, k] · b[t, k, n] + residual[m][n])
+// c[m][n] = activation(bias[n] + Σ_t Σ_k a[m, t, k] · b[t, k, n]) + residual[m][n]
 //
 // a[m, t, k] lies at a + a_offset[m] + tap_offset[t] + k, c[m][n] at c + c_offset[m] + n, and the residual likewise.
 // A 1×1 convolution has one tap; a k×k convolution a tap for each run of input that is contiguous.

@@ -2,6 +2,11 @@
 // of one, two and three vectors holds at most, such that accumulators, a row of b and a broadcast fit in the registers.
 #define GEMM_ROWS_MAX 16
 
+// Activations too long for the tiles' epilogue run over the finished rows.
+INLINE int gemm_activates_last(const struct f32_gemm* g) {
+    return g->activation == KERNEL_ACTIVATION_SILU || g->activation == KERNEL_ACTIVATION_SIGMOID;
+}
+
 // One tile: `rows` × (`panel` vectors), both constant once inlined.
 INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_gemm* g, size_t m, const float* b,
                       size_t column) {
@@ -43,21 +48,21 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_ge
         }
     }
 
-    if (g->residual) {
-#pragma clang loop unroll(full)
-        for (size_t i = 0; i < rows; i++) {
-            const float* residual = g->residual + g->residual_offset[m + i] + column;
-#pragma clang loop unroll(full)
-            for (size_t j = 0; j < panel; j++)
-                sum[i][j] += load(residual + j * VECTOR_WIDTH);
-        }
-    }
     if (g->activation == KERNEL_ACTIVATION_RELU6) {
 #pragma clang loop unroll(full)
         for (size_t i = 0; i < rows; i++) {
 #pragma clang loop unroll(full)
             for (size_t j = 0; j < panel; j++)
                 sum[i][j] = relu6(sum[i][j]);
+        }
+    }
+    if (g->residual && !gemm_activates_last(g)) {
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < rows; i++) {
+            const float* residual = g->residual + g->residual_offset[m + i] + column;
+#pragma clang loop unroll(full)
+            for (size_t j = 0; j < panel; j++)
+                sum[i][j] += load(residual + j * VECTOR_WIDTH);
         }
     }
 #pragma clang loop unroll(full)
@@ -90,8 +95,11 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_ge
         GEMM_TILE_NAME(12, panel)
 #define GEMM_NAMES_14(panel) GEMM_NAMES_12(panel), GEMM_TILE_NAME(13, panel), GEMM_TILE_NAME(14, panel)
 
-PASTE(GEMM_TILES_, GEMM_ROWS_1)
-(1) PASTE(GEMM_TILES_, GEMM_ROWS_2)(2) PASTE(GEMM_TILES_, GEMM_ROWS_3)(3)
+// clang-format off
+PASTE(GEMM_TILES_, GEMM_ROWS_1)(1)
+PASTE(GEMM_TILES_, GEMM_ROWS_2)(2)
+PASTE(GEMM_TILES_, GEMM_ROWS_3)(3)
+    // clang-format on
 
     typedef void (*gemm_tile_function)(const struct f32_gemm*, size_t, const float*, size_t);
 static const size_t gemm_rows[4] = {0, GEMM_ROWS_1, GEMM_ROWS_2, GEMM_ROWS_3};
@@ -123,11 +131,14 @@ static void KERNEL(f32_gemm)(const struct f32_gemm* g) {
         column += panel * VECTOR_WIDTH;
         remaining -= panel;
     }
-    if (g->activation == KERNEL_ACTIVATION_SILU || g->activation == KERNEL_ACTIVATION_SIGMOID) {
+    if (gemm_activates_last(g)) {
         for (size_t m = 0; m < g->m; m++) {
             float* c = g->c + g->c_offset[m];
-            for (size_t v = 0; v < g->vectors; v++, c += VECTOR_WIDTH)
-                store(c, activate(load(c), g->activation));
+            const float* residual = g->residual ? g->residual + g->residual_offset[m] : NULL;
+            for (size_t v = 0; v < g->vectors * VECTOR_WIDTH; v += VECTOR_WIDTH) {
+                const vf x = activate(load(c + v), g->activation);
+                store(c + v, residual ? x + load(residual + v) : x);
+            }
         }
     }
 }
