@@ -1,0 +1,175 @@
+import Kernels
+import Parallelism
+
+/// Segments on large pictures: a task makes a range of output rows and keeps what lies between front and projection in
+/// a few rows of scratch.
+extension Execution {
+    func runRows(_ segment: SegmentPlan, _ tensors: Tensors, rowsAtOnce: Int) {
+        forEachRange(of: segment.output.height, atLeast: 2) { rows, slot in
+            var cursor = ScratchCursor(scratch.floats(segment.rowScratchSize(rowsAtOnce), slot: slot))
+            if segment.depthwise == nil {
+                makeRows(segment, tensors, rows, rowsAtOnce: rowsAtOnce, &cursor)
+            } else {
+                makeRowsThroughDepthwise(segment, tensors, rows, rowsAtOnce: rowsAtOnce, &cursor)
+            }
+        }
+        guard segment.squeeze != nil else { return }
+        let stride = segment.middle.stride
+        let mean = tensors.sums + segment.output.height * stride
+        average(segment, rowSums: tensors.sums, rows: segment.output.height, into: mean)
+        excite(segment, mean: mean, squeezed: mean + stride, gate: mean + 2 * stride)
+        projectGated(segment, [(tensors, mean + 2 * stride)])
+    }
+
+    /// Rows of a segment without a depthwise convolution: a dense one, then perhaps a projection.
+    private func makeRows(
+        _ segment: SegmentPlan, _ tensors: Tensors, _ rows: Range<Int>, rowsAtOnce: Int, _ cursor: inout ScratchCursor
+    ) {
+        let (width, stride) = (segment.middle.width, segment.middle.stride)
+        let outPitch = segment.output.width * segment.output.stride
+        let residual = segment.hasResidual ? tensors.input : nil
+        let middle = segment.projection == nil ? nil : cursor.take(rowsAtOnce * width * stride)
+        for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
+            let chunk = first..<min(first + rowsAtOnce, rows.upperBound)
+            var copies = cursor
+            makeMiddleRows(segment, tensors, chunk, residual: middle == nil ? residual : nil, &copies) { y in
+                middle.map { $0 + (y - first) * width * stride } ?? tensors.output + y * outPitch
+            }
+            if let middle {
+                project(
+                    segment, from: middle, pixels: chunk.count * width, firstPixel: first * width, tensors: tensors)
+            }
+        }
+    }
+
+    /// Rows of a segment with a depthwise convolution, whose input rows stay in a ring.
+    private func makeRowsThroughDepthwise(
+        _ segment: SegmentPlan, _ tensors: Tensors, _ rows: Range<Int>, rowsAtOnce: Int, _ cursor: inout ScratchCursor
+    ) {
+        let depthwise = segment.depthwise!
+        let (kernel, stride) = (depthwise.kernel, segment.depthwiseStride)
+        let middle = segment.middle
+        let pitch = segment.paddedWidth * middle.stride
+        let ringRows = (rowsAtOnce - 1) * stride + kernel
+        let ring = cursor.take(ringRows * pitch)
+        for row in 0..<ringRows {
+            (ring + row * pitch).update(repeating: 0, count: segment.left * middle.stride)
+            let end = (segment.left + middle.width) * middle.stride
+            (ring + row * pitch + end).update(repeating: 0, count: pitch - end)
+        }
+        let outWidth = segment.output.width
+        let innerPitch = outWidth * middle.stride
+        let inner = segment.storesInner ? nil : cursor.take(rowsAtOnce * innerPitch)
+        withUnsafeTemporaryAllocation(of: UnsafePointer<Float>?.self, capacity: kernel) { inputRows in
+            var produced = max(0, rows.lowerBound * stride - segment.top)
+            for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
+                let end = min(first + rowsAtOnce, rows.upperBound)
+                let needed = min(middle.height, (end - 1) * stride - segment.top + kernel)
+                if needed > produced {
+                    var copies = cursor
+                    makeMiddleRows(segment, tensors, produced..<needed, residual: nil, &copies) { y in
+                        ring + y % ringRows * pitch + segment.left * middle.stride
+                    }
+                    produced = needed
+                }
+                for row in first..<end {
+                    for ky in 0..<kernel {
+                        let y = row * stride - segment.top + ky
+                        inputRows[ky] =
+                            y >= 0 && y < middle.height
+                            ? UnsafePointer(ring + y % ringRows * pitch) : plan.zeroRow.pointer
+                    }
+                    let out = inner.map { $0 + (row - first) * innerPitch } ?? tensors.inner + row * innerPitch
+                    depthwise.convolveRowUnsafe(
+                        inputRows.baseAddress!, columnStride: middle.stride, into: out, outStride: middle.stride,
+                        width: outWidth, stride: stride, activation: segment.depthwiseActivation)
+                    if segment.squeeze != nil {
+                        let sums = tensors.sums + row * middle.stride
+                        sums.update(repeating: 0, count: middle.stride)
+                        plan.table.addColumnsUnsafe(
+                            out, stride: middle.stride, width: outWidth, vectors: depthwise.vectors, to: sums)
+                    }
+                }
+                if let inner {
+                    project(
+                        segment, from: inner, pixels: (end - first) * outWidth, firstPixel: first * outWidth,
+                        tensors: tensors)
+                }
+            }
+        }
+    }
+
+    /// Rows `rows` of what the front makes, or of the input where there is no front.
+    private func makeMiddleRows(
+        _ segment: SegmentPlan, _ tensors: Tensors, _ rows: Range<Int>, residual: UnsafeMutablePointer<Float>?,
+        _ cursor: inout ScratchCursor, destination: (_ y: Int) -> UnsafeMutablePointer<Float>
+    ) {
+        let input = segment.input
+        let inputPitch = input.width * input.stride
+        guard let front = segment.front else {
+            for y in rows { destination(y).update(from: tensors.input + y * inputPitch, count: inputPitch) }
+            return
+        }
+        var source = tensors.input
+        var firstSourceRow = 0
+        if tensors.input != image && !front.isPointwise {
+            // A padded copy of the rows that the taps reach.
+            firstSourceRow = rows.lowerBound * front.stride
+            let count = (rows.count - 1) * front.stride + front.kernel
+            source = cursor.take(count * front.rowPitch)
+            for row in 0..<count {
+                let to = source + row * front.rowPitch
+                let y = firstSourceRow + row - front.top
+                guard y >= 0 && y < input.height else {
+                    to.update(repeating: 0, count: front.rowPitch)
+                    continue
+                }
+                let start = front.left * input.stride
+                to.update(repeating: 0, count: start)
+                (to + start).update(from: tensors.input + y * inputPitch, count: inputPitch)
+                (to + start + inputPitch).update(repeating: 0, count: front.rowPitch - start - inputPitch)
+            }
+        }
+        let rowPitch = front.isPointwise ? inputPitch : front.rowPitch
+        let taps = UnsafeTaps(offsets: front.taps.pointer, count: front.tapCount, run: front.run)
+        let outPitch = segment.middle.width * segment.middle.stride
+        for y in rows {
+            front.matrix.multiplyUnsafe(
+                UnsafeRows(source + (y * front.stride - firstSourceRow) * rowPitch, front.rowOffsets.pointer),
+                taps: taps, into: UnsafeRows(destination(y), segment.middleOffsets.pointer),
+                residual: residual.map { UnsafeRows($0 + y * outPitch, segment.middleOffsets.pointer) },
+                rows: segment.middle.width, activation: front.activation)
+        }
+    }
+
+    /// Projects `pixels` pixels that lie one behind the other.
+    private func project(
+        _ segment: SegmentPlan, from inner: UnsafeMutablePointer<Float>, pixels: Int, firstPixel: Int, tensors: Tensors
+    ) {
+        let projection = segment.projection!
+        let taps = UnsafeTaps(offsets: plan.singleTap.pointer, count: 1, run: projection.depth)
+        var done = 0
+        while done < pixels {
+            let count = min(pixels - done, SegmentPlan.projectionRows)
+            let at = (firstPixel + done) * segment.output.stride
+            projection.multiplyUnsafe(
+                UnsafeRows(inner + done * segment.middle.stride, segment.middleOffsets.pointer), taps: taps,
+                into: UnsafeRows(tensors.output + at, segment.outputOffsets.pointer),
+                residual: segment.hasResidual ? UnsafeRows(tensors.input + at, segment.outputOffsets.pointer) : nil,
+                rows: count, activation: .none)
+            done += count
+        }
+    }
+}
+
+extension SegmentPlan {
+    /// Scratch of a task that makes rows. Units: floats.
+    func rowScratchSize(_ rowsAtOnce: Int) -> Int {
+        let rounded = ScratchCursor.rounded
+        let made = depthwise.map { (rowsAtOnce - 1) * depthwiseStride + $0.kernel } ?? rowsAtOnce
+        let ring = rounded(made * paddedWidth * middle.stride)
+        let inner = rounded(rowsAtOnce * output.width * middle.stride)
+        let copies = front.map { rounded(((made - 1) * $0.stride + $0.kernel) * $0.rowPitch) } ?? 0
+        return ring + inner + copies
+    }
+}

@@ -1,0 +1,130 @@
+import EfficientNet
+import Kernels
+
+/// A convolution over all input channels, with its batch norm folded in.
+struct DenseLayer: Sendable {
+    let inputs: Int
+    let outputs: Int
+    let kernel: Int
+    let stride: Int
+    /// `[outputs][inputs][kernel][kernel]`.
+    let weights: [Float]
+    /// `[outputs]`.
+    let bias: [Float]
+    let activation: KernelActivation
+}
+
+/// A convolution of each channel by itself, with its batch norm folded in.
+struct DepthwiseLayer: Sendable {
+    let channels: Int
+    let kernel: Int
+    let stride: Int
+    /// `[channels][kernel][kernel]`.
+    let weights: [Float]
+    /// `[channels]`.
+    let bias: [Float]
+    let activation: KernelActivation
+}
+
+/// What is computed together, from one stored tensor to the next: the unit of fusion.
+///
+/// front (dense convolution) → depthwise → squeeze-and-excite → projection, each of them optional, and the input added
+/// to the result where the block has a residual. An MBConv, a fused MBConv and a lone convolution are all this; the
+/// stem is the front of the first block where that block does not expand.
+struct Segment: Sendable {
+    var front: DenseLayer?
+    var depthwise: DepthwiseLayer?
+    var squeeze: (reduce: DenseLayer, expand: DenseLayer)?
+    var projection: DenseLayer?
+    var hasResidual = false
+}
+
+/// The network as it is computed: batch norms folded, activations fused, weights still in their natural order.
+public struct Graph: Sendable {
+    public let architecture: Architecture
+    let segments: [Segment]
+    let head: DenseLayer
+    let classifier: DenseLayer
+
+    /// - Parameter values: f32 values of a tensor, row-major in PyTorch's layout; called once for each of
+    ///   `architecture.parameters()`.
+    public init(architecture: Architecture, values: (Parameter) -> [Float]) {
+        self.architecture = architecture
+        let activation: KernelActivation =
+            switch architecture.activation {
+            case .silu: .silu
+            case .relu6: .relu6
+            }
+        var layers: [Layer.Location: Layer] = [:]
+        for layer in architecture.layers { layers[layer.location] = layer }
+        func dense(_ location: Layer.Location, _ activation: KernelActivation) -> DenseLayer {
+            let layer = layers[location]!
+            let (weights, bias) = layer.foldedWeightsAndBias(epsilon: architecture.batchNormEpsilon, values: values)
+            return DenseLayer(
+                inputs: layer.inputChannels, outputs: layer.outputChannels, kernel: layer.kernel, stride: layer.stride,
+                weights: weights, bias: bias, activation: activation)
+        }
+
+        var segments: [Segment] = []
+        var pendingStem: DenseLayer? = dense(.stem, activation)
+        for (index, block) in architecture.blocks.enumerated() {
+            var segment = Segment()
+            segment.hasResidual = block.hasResidual
+            let parts = block.parts
+            if let stem = pendingStem {
+                pendingStem = nil
+                if parts.first == .depthwise && !block.hasResidual {
+                    segment.front = stem
+                } else {
+                    segments.append(Segment(front: stem))
+                }
+            }
+            for part in parts {
+                let location = Layer.Location.block(index, part)
+                switch part {
+                case .expand, .fused: segment.front = dense(location, activation)
+                case .depthwise:
+                    let layer = layers[location]!
+                    let (weights, bias) = layer.foldedWeightsAndBias(
+                        epsilon: architecture.batchNormEpsilon, values: values)
+                    segment.depthwise = DepthwiseLayer(
+                        channels: layer.outputChannels, kernel: layer.kernel, stride: layer.stride, weights: weights,
+                        bias: bias, activation: activation)
+                case .squeezeReduce:
+                    segment.squeeze = (dense(location, activation), dense(.block(index, .squeezeExpand), .sigmoid))
+                case .squeezeExpand: break
+                case .project: segment.projection = dense(location, .none)
+                }
+            }
+            segments.append(segment)
+        }
+        if let stem = pendingStem { segments.append(Segment(front: stem)) }
+        self.segments = segments
+        head = dense(.head, activation)
+        classifier = dense(.classifier, .none)
+    }
+}
+
+extension Layer {
+    /// Weights and bias with the batch norm put into them: w' = w · γ/√(σ² + ε), b' = β - μ · γ/√(σ² + ε).
+    fileprivate func foldedWeightsAndBias(
+        epsilon: Float, values: (Parameter) -> [Float]
+    ) -> (weights: [Float], bias: [Float]) {
+        var tensors: [Role: [Float]] = [:]
+        for (parameter, _) in parameters { tensors[parameter.role] = values(parameter) }
+        var weights = tensors[.convolutionWeight]!
+        guard hasBatchNorm else { return (weights, tensors[.convolutionBias]!) }
+        let gamma = tensors[.batchNormWeight]!
+        let beta = tensors[.batchNormBias]!
+        let mean = tensors[.batchNormMean]!
+        let variance = tensors[.batchNormVariance]!
+        let perOutput = weights.count / outputChannels
+        var bias = [Float](repeating: 0, count: outputChannels)
+        for output in 0..<outputChannels {
+            let scale = Double(gamma[output]) / (Double(variance[output]) + Double(epsilon)).squareRoot()
+            for i in output * perOutput..<(output + 1) * perOutput { weights[i] = Float(Double(weights[i]) * scale) }
+            bias[output] = Float(Double(beta[output]) - Double(mean[output]) * scale)
+        }
+        return (weights, bias)
+    }
+}
