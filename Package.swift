@@ -20,7 +20,7 @@ let package = Package(
     ],
     targets: [
         // Foundations
-        .target(name: "Parallelism"),
+        .target(name: "Parallelism", swiftSettings: [.enableExperimentalFeature("Extern")]),
         .target(name: "Tensors"),
 
         // Engine

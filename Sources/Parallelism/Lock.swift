@@ -8,8 +8,8 @@ import Musl
 ///
 /// ThreadSanitizer on Linux sees pthread mutexes but not `Synchronization.Mutex`, which is why this exists.
 public final class Lock<State>: @unchecked Sendable {  // `mutex` protects `state`
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private var state: State
+    let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    var state: State
 
     public init(_ initial: sending State) {
         mutex = .allocate(capacity: 1)
