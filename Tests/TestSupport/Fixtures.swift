@@ -15,5 +15,7 @@ public enum Fixtures {
     }
 
     /// A fixture's bytes.
-    public static func bytes(_ name: String) throws -> [UInt8] { try Array(Data(contentsOf: URL(filePath: path(name)))) }
+    public static func bytes(_ name: String) throws -> [UInt8] {
+        try Array(Data(contentsOf: URL(filePath: path(name))))
+    }
 }
