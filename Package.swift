@@ -27,9 +27,11 @@ let package = Package(
         .target(name: "CKernels", exclude: ["templates"]),
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"]),
         .target(name: "EfficientNet", dependencies: ["Tensors"]),
+        .target(name: "Inference", dependencies: ["EfficientNet", "Kernels", "Parallelism", "Tensors"]),
 
         // Tests
         .target(name: "TestSupport", dependencies: ["EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "InferenceTests", dependencies: ["EfficientNet", "Inference", "Kernels", "Parallelism", "TestSupport"]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "Tensors", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
@@ -37,3 +39,7 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+for target in package.targets {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+}
