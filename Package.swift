@@ -23,8 +23,13 @@ let package = Package(
         .target(name: "Parallelism"),
         .target(name: "Tensors"),
 
+        // Images
+        .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg")]),
+        .target(name: "Imaging", dependencies: ["CImageCodecs", "Parallelism", "Tensors"]),
+
         // Tests
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     ],
