@@ -29,11 +29,16 @@ let package = Package(
         .target(name: "EfficientNet", dependencies: ["Tensors"]),
         .target(name: "Inference", dependencies: ["EfficientNet", "Kernels", "Parallelism", "Tensors"]),
 
+        // Images
+        .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg")]),
+        .target(name: "Imaging", dependencies: ["CImageCodecs", "Parallelism", "Tensors"]),
+
         // Tests
         .target(name: "TestSupport", dependencies: ["EfficientNet", "Tensors"], path: "Tests/TestSupport"),
         .testTarget(name: "InferenceTests", dependencies: ["EfficientNet", "Inference", "Kernels", "Parallelism", "TestSupport"]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "Tensors", "TestSupport"]),
+        .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     ],

@@ -1,0 +1,39 @@
+#ifndef CIMAGECODECS_RESAMPLE_H
+#define CIMAGECODECS_RESAMPLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The two passes of a separable resize over 8-bit channels, in fixed point with CIC_RESAMPLE_BITS bits of fraction.
+// Every instruction set gives the same bits.
+
+enum { CIC_RESAMPLE_BITS = 22 };
+
+typedef enum {
+    CIC_ISA_PORTABLE = 0,
+    CIC_ISA_AVX2,
+    CIC_ISA_AVX512,
+    CIC_ISA_COUNT,
+} cic_isa;
+
+typedef struct {
+    // `tap_count` of the horizontal pass must be a multiple of this. The pass may read this many pixels more than a
+    // window has taps with weight, so a row must be followed by that much readable memory.
+    int32_t tap_multiple;
+
+    // Output pixel i is the sum over t of row[first[i] + t] x weights[i][t], rounded and clipped.
+    // Shapes: row [*][4] u8, first [count], weights [count][tap_count][4] (each weight four times), output [count][3]
+    // u8 and one byte more that is overwritten.
+    void (*horizontal)(uint8_t* output, const uint8_t* row, const int32_t* first, const int32_t* weights,
+                       int32_t tap_count, int32_t count);
+
+    // Output byte i is the sum over t of rows[t][i] x weights[t], rounded and clipped.
+    void (*vertical)(uint8_t* output, const uint8_t* const* rows, const int32_t* weights, int32_t tap_count,
+                     size_t byte_count);
+} cic_resample_kernels;
+
+// False when this machine lacks the instruction set.
+bool cic_resample_kernels_for(cic_isa isa, cic_resample_kernels* kernels);
+
+#endif

@@ -1,0 +1,46 @@
+/// What is to be decoded and how it becomes the crop, in the axes of the stored picture.
+struct JPEGGeometry {
+    /// Units: pixels. Columns beside the needed ones that smooth chroma upsampling looks at.
+    private static let upsamplingMargin = 2
+
+    var reduction: Int
+    var columns: AxisTaps.Axis
+    var rows: AxisTaps.Axis
+    var paddingLeft: Int
+    var paddingTop: Int
+
+    init(header: JPEGReader.Header, preprocessing: Preprocessing) {
+        let orientation = header.orientation
+        let oriented = orientation.orient(width: header.width, height: header.height)
+        let resized = preprocessing.resizedSize(width: oriented.width, height: oriented.height)
+        let across = CropAxis(resizedLength: resized.width, cropLength: preprocessing.cropWidth)
+        let down = CropAxis(resizedLength: resized.height, cropLength: preprocessing.cropHeight)
+        paddingLeft = across.padding
+        paddingTop = down.padding
+
+        let target = orientation.orient(width: resized.width, height: resized.height)
+        let reduction =
+            [8, 4, 2].first {
+                Self.reduced(header.width, by: $0) >= target.width
+                    && Self.reduced(header.height, by: $0) >= target.height
+            } ?? 1
+        self.reduction = reduction
+        columns = AxisTaps.Axis(
+            sourceLength: Self.reduced(header.width, by: reduction),
+            coveredLength: Float(header.width) / Float(reduction), resizedLength: target.width,
+            kept: (orientation.swapsAxes ? down : across).kept, isMirrored: orientation.mirrorsColumns)
+        rows = AxisTaps.Axis(
+            sourceLength: Self.reduced(header.height, by: reduction),
+            coveredLength: Float(header.height) / Float(reduction), resizedLength: target.height,
+            kept: (orientation.swapsAxes ? across : down).kept, isMirrored: orientation.mirrorsRows)
+    }
+
+    static func reduced(_ length: Int, by reduction: Int) -> Int { (length + reduction - 1) / reduction }
+
+    /// The columns to decode, so that the needed ones come out as in a decode of the whole.
+    func window(around needed: Range<Int>) -> JPEGReader.Window {
+        let lower = max(needed.lowerBound - Self.upsamplingMargin, 0)
+        let upper = min(needed.upperBound + Self.upsamplingMargin, columns.sourceLength)
+        return JPEGReader.Window(reduction: reduction, columns: lower..<upper)
+    }
+}
