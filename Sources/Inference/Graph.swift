@@ -46,6 +46,11 @@ public struct Graph: Sendable {
     let head: DenseLayer
     let classifier: DenseLayer
 
+    /// The network of `checkpoint`, with its weights.
+    public init(_ checkpoint: Checkpoint) {
+        self.init(architecture: checkpoint.architecture) { checkpoint.values(of: $0) }
+    }
+
     /// - Parameter values: f32 values of a tensor, row-major in PyTorch's layout; called once for each of
     ///   `architecture.parameters()`.
     public init(architecture: Architecture, values: (Parameter) -> [Float]) {

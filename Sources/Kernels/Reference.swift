@@ -1,15 +1,13 @@
-import CKernels
-
 /// What every kernel computes, written plainly: the definition that the fast ones are tested against.
 ///
 /// Products and sums are in `Double`, so that the reference's own error does not count.
 public enum Reference {
-    public static func activate(_ x: Double, _ activation: kernel_activation) -> Double {
+    public static func activate(_ x: Double, _ activation: KernelActivation) -> Double {
         switch activation {
-        case KERNEL_ACTIVATION_RELU6: min(max(x, 0), 6)
-        case KERNEL_ACTIVATION_SILU: x * sigmoid(x)
-        case KERNEL_ACTIVATION_SIGMOID: sigmoid(x)
-        default: x
+        case .none: x
+        case .relu6: min(max(x, 0), 6)
+        case .silu: x * sigmoid(x)
+        case .sigmoid: sigmoid(x)
         }
     }
 
@@ -33,7 +31,7 @@ public enum Reference {
     ///
     /// Shapes: a `[m][k]`, b `[n][k]`, bias `[n]`, residual `[m][n]` or nil, result `[m][n]`.
     public static func matrixProduct(
-        a: [Float], b: [Float], bias: [Float], residual: [Float]?, m: Int, n: Int, k: Int, activation: kernel_activation
+        a: [Float], b: [Float], bias: [Float], residual: [Float]?, m: Int, n: Int, k: Int, activation: KernelActivation
     ) -> [Double] {
         var c = [Double](repeating: 0, count: m * n)
         for i in 0..<m {
@@ -53,7 +51,7 @@ public enum Reference {
     public static func convolution(
         input: [Float], height: Int, width: Int, channels: Int, weights: [Float], bias: [Float], groups: Int,
         kernel: Int,
-        stride: Int, top: Int, left: Int, outHeight: Int, outWidth: Int, activation: kernel_activation
+        stride: Int, top: Int, left: Int, outHeight: Int, outWidth: Int, activation: KernelActivation
     ) -> [Double] {
         let outputs = bias.count
         let perGroup = channels / groups

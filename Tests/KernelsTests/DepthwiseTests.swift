@@ -9,7 +9,7 @@ struct DepthwiseCase: Sendable, CustomTestStringConvertible {
     var stride: Int
     var width: Int
     var channels: Int
-    var activation: kernel_activation
+    var activation: KernelActivation
     var testDescription: String { "\(kernel)x\(kernel) stride \(stride) width \(width) channels \(channels)" }
 
     static let all: [DepthwiseCase] = {
@@ -18,13 +18,13 @@ struct DepthwiseCase: Sendable, CustomTestStringConvertible {
             for width in [1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 19] {
                 cases.append(
                     .init(
-                        kernel: kernel, stride: stride, width: width, channels: 24, activation: KERNEL_ACTIVATION_RELU6)
+                        kernel: kernel, stride: stride, width: width, channels: 24, activation: .relu6)
                 )
             }
             for channels in [1, 4, 8, 16, 17, 48, 100] {
                 cases.append(
                     .init(
-                        kernel: kernel, stride: stride, width: 9, channels: channels, activation: KERNEL_ACTIVATION_SILU
+                        kernel: kernel, stride: stride, width: 9, channels: channels, activation: .silu
                     ))
             }
         }
@@ -51,7 +51,7 @@ struct DepthwiseCase: Sendable, CustomTestStringConvertible {
             var arguments = f32_depthwise(
                 rows: pointers.baseAddress, column_stride: columnStride, weights: packed.block(at: 0),
                 out: output.pointer, out_stride: columnStride, width: width, vectors: packed.vectors, kernel: kernel,
-                stride: stride, activation: activation)
+                stride: stride, activation: activation.raw)
             table.pointer.pointee.f32_depthwise(&arguments)
         }
         let fast = (0..<width).flatMap { x in (0..<channels).map { output.pointer[x * columnStride + $0] } }

@@ -6,17 +6,17 @@ import Testing
 
 struct ElementwiseTests {
     static let activations = [
-        KERNEL_ACTIVATION_NONE, KERNEL_ACTIVATION_RELU6, KERNEL_ACTIVATION_SILU, KERNEL_ACTIVATION_SIGMOID,
+        KernelActivation.none, KernelActivation.relu6, KernelActivation.silu, KernelActivation.sigmoid,
     ]
 
-    @Test(arguments: activations) func activatesWithinTwoUnitsInTheLastPlace(activation: kernel_activation) {
+    @Test(arguments: activations) func activatesWithinTwoUnitsInTheLastPlace(activation: KernelActivation) {
         let inputs: [Float] =
             (-1600..<1600).map { Float($0) / 16 } + [0, -0.0, 1e-30, -1e-30, 6, 87.5, -87.5, 3e38, -3e38]
         for table in KernelTable.available {
             let vectors = table.vectors(for: inputs.count)
             let padding = vectors * table.vectorWidth - inputs.count
             let data = GuardedFloats(inputs + [Float](repeating: 0, count: padding))
-            table.pointer.pointee.f32_activate(data.pointer, vectors, activation)
+            table.pointer.pointee.f32_activate(data.pointer, vectors, activation.raw)
             for (i, x) in inputs.enumerated() {
                 let exact = Reference.activate(Double(x), activation)
                 // Beyond -87 the sigmoid is held at e^-87: absolutely tiny.
@@ -33,7 +33,7 @@ struct ElementwiseTests {
         for activation in Self.activations {
             let results = KernelTable.available.filter(\.isFused).map { table in
                 let data = GuardedFloats(inputs)
-                table.pointer.pointee.f32_activate(data.pointer, inputs.count / table.vectorWidth, activation)
+                table.pointer.pointee.f32_activate(data.pointer, inputs.count / table.vectorWidth, activation.raw)
                 return data.values.map(\.bitPattern)
             }
             for other in results.dropFirst() { #expect(other == results[0]) }

@@ -9,22 +9,22 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
     var n: Int
     var run: Int
     var taps: Int
-    var activation: kernel_activation
+    var activation: KernelActivation
     var residual: Bool
-    var testDescription: String { "\(m)x\(n)x\(run)·\(taps) activation \(activation.rawValue) residual \(residual)" }
+    var testDescription: String { "\(m)x\(n)x\(run)·\(taps) \(activation) residual \(residual)" }
 
     /// Every tile height and panel width at its edges, short and long sums, several taps.
     static let all: [GEMMCase] = {
         var cases: [GEMMCase] = []
         for m in 1...30 {
-            cases.append(.init(m: m, n: 24, run: 9, taps: 1, activation: KERNEL_ACTIVATION_NONE, residual: false))
+            cases.append(.init(m: m, n: 24, run: 9, taps: 1, activation: .none, residual: false))
         }
         for n in [1, 4, 5, 8, 12, 15, 16, 17, 31, 32, 33, 40, 47, 48, 49, 64, 65, 80, 100] {
-            cases.append(.init(m: 15, n: n, run: 7, taps: 1, activation: KERNEL_ACTIVATION_RELU6, residual: true))
+            cases.append(.init(m: 15, n: n, run: 7, taps: 1, activation: .relu6, residual: true))
         }
         for run in [1, 2, 3, 4, 5, 8, 27, 130] {
-            cases.append(.init(m: 13, n: 33, run: run, taps: 1, activation: KERNEL_ACTIVATION_SILU, residual: false))
-            cases.append(.init(m: 5, n: 20, run: run, taps: 3, activation: KERNEL_ACTIVATION_SIGMOID, residual: true))
+            cases.append(.init(m: 13, n: 33, run: run, taps: 1, activation: .silu, residual: false))
+            cases.append(.init(m: 5, n: 20, run: run, taps: 3, activation: .sigmoid, residual: true))
         }
         return cases
     }()
@@ -58,7 +58,7 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
                             taps: taps, k: run, b: packed.panel(startingAt: 0), c: output.pointer,
                             c_offset: cOffsets.baseAddress, residual: skip == nil ? nil : residualMemory.pointer,
                             residual_offset: residualOffsets.baseAddress, m: m, vectors: packed.vectors,
-                            activation: activation)
+                            activation: activation.raw)
                         table.pointer.pointee.f32_gemm(&arguments)
                     }
                 }

@@ -1,0 +1,71 @@
+import EfficientNet
+import Kernels
+import Parallelism
+import TestSupport
+import Testing
+
+@testable import Inference
+
+/// The same image gives the same bits, whatever the batch, the place in it, the neighbours, the threads and the ISA.
+struct BitIdentityTests {
+    /// One with squeeze-and-excite, one without, one with fused blocks; sizes that are large enough for rows and
+    /// slices, and odd.
+    static let cases: [(name: String, size: Int)] = [
+        ("efficientnet_b0", 129), ("efficientnet_lite0", 96), ("efficientnet_v2_s", 75),
+    ]
+
+    static func images(_ count: Int, size: Int) -> [[Float]] {
+        var random = SplitMix64(seed: 77)
+        return (0..<count).map { _ in random.floats(3 * size * size) }
+    }
+
+    @Test(arguments: cases) func holdsOverBatchesPlacesThreadsAndISAs(name: String, size: Int) throws {
+        let dialect: Dialect = name.contains("lite") ? .timm : .torchvision
+        let architecture = try Architecture(named: name, dialect: dialect, classCount: 10)
+        let graph = Graph(try SyntheticCheckpoint(architecture, dialect: dialect, gain: 1.2).checkpoint())
+        let images = Self.images(5, size: size)
+        var expected: [[UInt32]]?
+        for table in KernelTable.available.filter(\.isFused) {
+            let plan = try Plan(graph: graph, table: table, inputHeight: size, inputWidth: size)
+            for threads in [1, 2, 3] {
+                let engine = TestEngine(threads: threads)
+                let alone = images.map { engine.logits(plan, planar: $0, images: 1)[0].map(\.bitPattern) }
+                if let expected { #expect(alone == expected, "\(table.isa), \(threads) threads") }
+                expected = expected ?? alone
+                for order in [[0, 1], [1, 0, 2], [4, 3, 2, 1, 0], [2, 2, 2, 2, 2, 2, 2, 0]] {
+                    let batch = engine.logits(plan, planar: order.flatMap { images[$0] }, images: order.count)
+                    #expect(
+                        batch.map { $0.map(\.bitPattern) } == order.map { alone[$0] },
+                        "\(table.isa), \(threads) threads, batch \(order)")
+                }
+            }
+        }
+        #expect(expected != nil || KernelTable.available.allSatisfy { !$0.isFused })
+    }
+
+    @Test func holdsWhileOthersUseThePool() throws {
+        let architecture = try Architecture(named: "efficientnet_lite0", dialect: .timm, classCount: 10)
+        let graph = Graph(try SyntheticCheckpoint(architecture, dialect: .timm, gain: 1.2).checkpoint())
+        let plan = try Plan(graph: graph, inputHeight: 80, inputWidth: 80)
+        let images = Self.images(4, size: 80)
+        let engine = TestEngine(threads: 2)
+        let alone = images.map { engine.logits(plan, planar: $0, images: 1)[0] }
+        let results = Lock([[Float]](repeating: [], count: 40))
+        let left = Lock(40)
+        for i in 0..<40 {
+            let isAccepted = engine.pool.submit { [pool = engine.pool, scratch = engine.scratch] in
+                var session = Session(plan: plan, capacity: 1)
+                images[i % 4].withUnsafeBufferPointer { values in
+                    pool.withScope { session.run([.planar(values.baseAddress!)], in: $0, scratch: scratch) }
+                }
+                let logits = session.logits(of: 0)
+                results.withLock { $0[i] = logits }
+                left.withLock { $0 -= 1 }
+            }
+            #expect(isAccepted)
+        }
+        engine.pool.shutdown()
+        #expect(left.withLock { $0 } == 0)
+        for (i, logits) in results.withLock({ $0 }).enumerated() { #expect(logits == alone[i % 4]) }
+    }
+}
