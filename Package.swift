@@ -25,9 +25,12 @@ let package = Package(
 
         // Engine
         .target(name: "EfficientNet", dependencies: ["Tensors"]),
+        .target(name: "Checkpoints", dependencies: ["EfficientNet", "Tensors"]),
 
         // Tests
-        .target(name: "TestSupport", dependencies: ["EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
