@@ -27,6 +27,7 @@ let package = Package(
         .target(name: "CKernels", exclude: ["templates"]),
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"]),
         .target(name: "EfficientNet", dependencies: ["Tensors"]),
+        .target(name: "Checkpoints", dependencies: ["EfficientNet", "Tensors"]),
         .target(name: "Inference", dependencies: ["EfficientNet", "Kernels", "Parallelism", "Tensors"]),
 
         // Images
@@ -34,11 +35,12 @@ let package = Package(
         .target(name: "Imaging", dependencies: ["CImageCodecs", "Parallelism", "Tensors"]),
 
         // Tests
-        .target(name: "TestSupport", dependencies: ["EfficientNet", "Tensors"], path: "Tests/TestSupport"),
-        .testTarget(name: "InferenceTests", dependencies: ["EfficientNet", "Inference", "Kernels", "Parallelism", "TestSupport"]),
+        .target(name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
-        .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "Tensors", "TestSupport"]),
         .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
+        .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
+        .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     ],

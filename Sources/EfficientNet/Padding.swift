@@ -7,7 +7,7 @@ public enum Activation: String, Codable, Sendable {
 }
 
 /// How a convolution's input is extended by zeros.
-public enum Padding: String, Codable, Sendable {
+public enum Padding: String, Codable, CaseIterable, Sendable {
     /// (kernel − 1) / 2 on both sides, whatever the size: PyTorch's habit.
     case symmetric
     /// TensorFlow's SAME: output = ⌈size / stride⌉, the odd zero goes behind.

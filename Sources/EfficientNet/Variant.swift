@@ -80,6 +80,11 @@ struct VariantName {
         return nil
     }
 
+    init(_ variant: Variant, isTensorFlow: Bool) {
+        self.variant = variant
+        self.isTensorFlow = isTensorFlow
+    }
+
     /// The name without what people write differently.
     private static func squashed(_ name: some StringProtocol) -> String {
         name.lowercased().filter { $0 != "-" && $0 != "_" }
@@ -102,6 +107,10 @@ extension Architecture {
     /// - Throws: `unknownVariant` where no variant has that name.
     public init(named name: String, dialect: Dialect? = nil, classCount: Int = 1000) throws(ArchitectureError) {
         guard let name = VariantName(name) else { throw .unknownVariant(name) }
+        self.init(name, dialect: dialect, classCount: classCount)
+    }
+
+    init(_ name: VariantName, dialect: Dialect?, classCount: Int) {
         let variant = name.variant
         let (padding, epsilon) = name.conventions(of: dialect)
         let (stem, blocks, head) = variant.family.scaled(width: variant.width, depth: variant.depth)
@@ -109,6 +118,18 @@ extension Architecture {
             name: name.canonical, title: variant.title, inputSize: variant.inputSize, dropout: variant.dropout,
             activation: variant.family.activation, padding: padding, batchNormEpsilon: epsilon,
             classCount: classCount, stem: Stem(outputChannels: stem), blocks: blocks, headChannels: head)
+    }
+}
+
+extension Architecture {
+    /// Every variant that a checkpoint in `dialect` may be; in timm's names a variant and its `tf_` port.
+    public static func candidates(in dialect: Dialect) -> [Architecture] {
+        Variant.all.flatMap { variant in
+            let ports = dialect == .timm ? (variant.longName.hasPrefix("tf_") ? [true] : [false, true]) : [false]
+            return ports.map {
+                Architecture(VariantName(variant, isTensorFlow: $0), dialect: dialect, classCount: 1000)
+            }
+        }
     }
 }
 
