@@ -87,7 +87,7 @@ public final class ParallelScope: @unchecked Sendable {
         self.count = count
         helped.store(0, ordering: .relaxed)
         let region = (ticket.load(ordering: .relaxed) & ~Self.remainingMask) + Self.remainingMask + 1
-        ticket.store(region | UInt64(count), ordering: .releasing)
+        ticket.store(region | UInt64(count), ordering: .sequentiallyConsistent)
         pool.wakeHelpers(upTo: min(count - 1, maxHelpers) - helperCount)
 
         var ownTasks = 0
@@ -134,7 +134,7 @@ extension ParallelScope {
     ///
     /// Concurrency: under the pool's lock.
     var wantsHelper: Bool {
-        let current = ticket.load(ordering: .relaxed)
+        let current = ticket.load(ordering: .sequentiallyConsistent)
         return helperCount < maxHelpers && current != abandonedTicket
     }
 
@@ -195,7 +195,8 @@ extension WorkerPool {
 
     /// Wakes up to `limit` parked workers to look for a scope, unless there are jobs for them to do.
     fileprivate func wakeHelpers(upTo limit: Int) {
-        guard limit > 0, unsignalledWorkers.load(ordering: .relaxed) > 0, queuedJobs.load(ordering: .relaxed) == 0
+        guard limit > 0, unsignalledWorkers.load(ordering: .sequentiallyConsistent) > 0,
+            queuedJobs.load(ordering: .relaxed) == 0
         else { return }
         let count = state.withLock { signalWorkers(upTo: limit, in: &$0) }
         for _ in 0..<count { workAvailable.signal() }

@@ -119,14 +119,18 @@ extension WorkerPool {
                 return .job(job)
             }
             if state.isStopping { return .stop }
+            // Parked before it looks for regions, as an owner publishes a region before it looks for parked workers:
+            // one of the two always sees the other.
+            state.parked += 1
+            mirrorParking(of: state)
             let scopes = state.openScopes.lazy.filter(\.wantsHelper)
             if let scope = scopes.min(by: { $0.helperCount < $1.helperCount }) {
                 scope.join()
+                state.parked -= 1
+                mirrorParking(of: state)
                 return .help(scope)
             }
             wasParked = true
-            state.parked += 1
-            mirrorParking(of: state)
             return nil
         }
     }
@@ -143,6 +147,6 @@ extension WorkerPool {
 
     private func mirrorParking(of state: State) {
         parkedWorkers.store(state.parked, ordering: .relaxed)
-        unsignalledWorkers.store(state.parked - state.signalled, ordering: .relaxed)
+        unsignalledWorkers.store(state.parked - state.signalled, ordering: .sequentiallyConsistent)
     }
 }

@@ -15,7 +15,8 @@ struct BoundedQueueTests {
                 #expect(isAccepted == (model.count < capacity), "seed \(seed)")
                 if isAccepted { model.append(step) }
             } else {
-                #expect(queue.popFirst() == (model.isEmpty ? nil : model.removeFirst()), "seed \(seed)")
+                let element = queue.popFirst()
+                #expect(element == (model.isEmpty ? nil : model.removeFirst()), "seed \(seed)")
             }
             #expect(queue.count == model.count && queue.isEmpty == model.isEmpty, "seed \(seed)")
         }
@@ -28,7 +29,8 @@ struct BoundedQueueTests {
         do {
             let owned = Element()
             element = owned
-            #expect(queue.append(owned))
+            let isAccepted = queue.append(owned)
+            #expect(isAccepted)
         }
         #expect(element != nil)
         _ = queue.popFirst()
