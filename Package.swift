@@ -36,9 +36,6 @@ let package = Package(
 
         // Tests
         .target(name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
-        .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
-        .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),

@@ -17,7 +17,7 @@ struct VariantTests {
             let image = random.floats(3 * height * width)
             let logits = TestEngine(threads: 2).logits(plan, planar: image + image, images: 2)
             #expect(logits[0] == logits[1])
-            #expect(logits[0].allSatisfy(\.isFinite))
+            #expect(!logits[0].contains { !$0.isFinite })
             let exact = ReferenceNetwork(graph).logits(planar: image, height: height, width: width)
             let largest = exact.map(abs).max()!
             let worst = zip(logits[0], exact).map { abs(Double($0) - $1) }.max()!
@@ -31,10 +31,12 @@ struct VariantTests {
         let plan = try Plan(graph: graph, inputHeight: 40, inputWidth: 56, normalisation: .imageNet)
         var random = SplitMix64(seed: 4)
         let pixels = (0..<(40 * 56 * 3)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-        let planar = (0..<3).flatMap { c in
-            (0..<(40 * 56)).map {
-                (Float(pixels[$0 * 3 + c]) / 255 - Normalisation.imageNet.mean[c])
-                    / Normalisation.imageNet.standardDeviation[c]
+        let normalisation = Normalisation.imageNet
+        var planar: [Float] = []
+        for c in 0..<3 {
+            for i in 0..<40 * 56 {
+                let value = Float(pixels[i * 3 + c]) / 255
+                planar.append((value - normalisation.mean[c]) / normalisation.standardDeviation[c])
             }
         }
         let engine = TestEngine(threads: 1)
