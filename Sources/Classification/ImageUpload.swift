@@ -1,0 +1,118 @@
+import FoundationEssentials
+import HTTP
+import HTTPServer
+import HTTPTypes
+
+/// The bytes of one uploaded image: a part of the body, or decoded from it.
+struct UploadedImage: Sendable {
+    let storage: [UInt8]
+    let range: Range<Int>
+
+    init(_ storage: [UInt8], _ range: Range<Int>) {
+        self.storage = storage
+        self.range = range
+    }
+
+    init(_ storage: [UInt8]) { self.init(storage, 0..<storage.count) }
+
+    func withBytes<Result, Failure: Error>(
+        _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(storage.span.extracting(range))
+    }
+}
+
+/// The three forms in which images come: the bytes of one, `multipart/form-data`, and JSON with base64.
+///
+/// The form is told by `Content-Type` for multipart alone. Otherwise the bytes decide, since clients declare anything:
+/// what begins with a brace is JSON, all else one image.
+enum ImageUpload: Sendable {
+    case raw
+    case multipart(boundary: String)
+    case json
+
+    /// - Throws: `emptyBody`; `badBody` for a multipart type without boundary.
+    init(_ request: Request) throws(ServiceFailure) {
+        if let declared = request.fields[.contentType], let type = MediaType(declared),
+            type.essence == "multipart/form-data"
+        {
+            guard let boundary = type.parameter("boundary") else {
+                throw .badBody(reason: "multipart/form-data without a boundary")
+            }
+            self = .multipart(boundary: boundary)
+            return
+        }
+        let whitespace: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
+        guard let first = request.body.first(where: { !whitespace.contains($0) }) else { throw .emptyBody }
+        self = first == UInt8(ascii: "{") ? .json : .raw
+    }
+
+    /// The images in `body`, in order.
+    /// - Throws: `badBody` where multipart or JSON are malformed or without an image, `tooManyImages`.
+    /// - Complexity: linear in the body; a raw image is not copied.
+    func images(in body: [UInt8], limit: Int) throws(ServiceFailure) -> [UploadedImage] {
+        let images: [UploadedImage]
+        switch self {
+        case .raw: return [UploadedImage(body)]
+        case .multipart(let boundary):
+            do throws(MultipartError) {
+                // One part more than allowed, so that the error is about images.
+                var parser = try MultipartParser(boundary: boundary)
+                parser.maximumPartCount = limit + 1
+                images = try parser.parse(body).map { UploadedImage(body, $0.content) }
+            } catch .tooManyParts {
+                throw .tooManyImages(count: limit + 1, limit: limit)
+            } catch {
+                throw .badBody(reason: "malformed multipart body: \(error)")
+            }
+        case .json: images = try Self.imagesInJSON(body)
+        }
+        guard !images.isEmpty else { throw .badBody(reason: "no image in the body") }
+        guard images.count <= limit else { throw .tooManyImages(count: images.count, limit: limit) }
+        return images
+    }
+
+    private struct JSONBody: Decodable {
+        struct Image: Decodable {
+            let b64: String
+        }
+
+        let images: [Image]
+    }
+
+    private static func imagesInJSON(_ body: [UInt8]) throws(ServiceFailure) -> [UploadedImage] {
+        let form = "expected {\"images\":[{\"b64\":\"…\"}]}"
+        let decoded: JSONBody
+        do {
+            decoded = try JSONDecoder().decode(JSONBody.self, from: Data(body))
+        } catch let error as DecodingError {
+            switch error {
+            case .keyNotFound(let key, let context):
+                throw .badBody(reason: "JSON: \(path(context.codingPath + [key])) is missing; \(form)")
+            case .typeMismatch(_, let context), .valueNotFound(_, let context):
+                throw .badBody(reason: "JSON: \(path(context.codingPath)) has another type; \(form)")
+            default: throw .badBody(reason: "the body begins like JSON but is not; \(form)")
+            }
+        } catch {
+            throw .badBody(reason: "the body begins like JSON but is not; \(form)")
+        }
+        var images: [UploadedImage] = []
+        for (index, image) in decoded.images.enumerated() {
+            guard let data = Data(base64Encoded: image.b64) else {
+                throw .badBody(reason: "JSON: images[\(index)].b64 is not base64")
+            }
+            images.append(UploadedImage([UInt8](data)))
+        }
+        return images
+    }
+
+    private static func path(_ keys: [any CodingKey]) -> String {
+        keys.reduce(into: "") { text, key in
+            if let index = key.intValue {
+                text += "[\(index)]"
+            } else {
+                text += text.isEmpty ? key.stringValue : ".\(key.stringValue)"
+            }
+        }
+    }
+}

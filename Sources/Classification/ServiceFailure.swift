@@ -1,0 +1,102 @@
+import HTTP
+import HTTPServer
+import HTTPTypes
+import Imaging
+
+/// Why a request, or one of its images, gets no answer.
+enum ServiceFailure: Error, Equatable, Sendable {
+    case badParameter(name: String, reason: String)
+    case emptyBody
+    case badBody(reason: String)
+    case tooManyImages(count: Int, limit: Int)
+    case imageTooLong(bytes: Int, limit: Int)
+    case image(ImageError)
+    case unknownModel(name: String)
+    case unknownVersion(model: String, version: Int)
+    /// No place in the queue for this many images.
+    case queueFull(places: Int, retryAfterSeconds: Double)
+    /// The deadline lies before the time at which the answer could be ready.
+    case deadlineUnmeetable(milliseconds: Int, retryAfterSeconds: Double)
+    /// The deadline passed while the images waited.
+    case deadlinePassed(milliseconds: Int)
+    case notReady(reason: String)
+}
+
+/// What metrics call a refusal.
+enum RejectionReason: String, CaseIterable {
+    case queueFull = "queue_full"
+    case deadline
+    case draining
+    case tooLarge = "too_large"
+    case badImage = "bad_image"
+    case disconnected
+}
+
+extension ServiceFailure {
+    /// The one place that maps failures to what the outside sees.
+    var presentation: (status: HTTPResponse.Status, title: String, reason: RejectionReason?) {
+        switch self {
+        case .badParameter: (.badRequest, "Bad parameter", nil)
+        case .emptyBody: (.badRequest, "Empty body", nil)
+        case .badBody: (.badRequest, "Malformed body", nil)
+        case .tooManyImages: (.contentTooLarge, "Too many images", .tooLarge)
+        case .imageTooLong: (.contentTooLarge, "Image too large", .tooLarge)
+        case .image(let error):
+            switch error {
+            case .unknownFormat: (.unsupportedMediaType, "Unsupported image format", .badImage)
+            case .damaged, .unsupported: (.unprocessableContent, "Unreadable image", .badImage)
+            case .tooManyPixels, .tooManyScans, .tooManyCoefficients:
+                (.contentTooLarge, "Image too large", .tooLarge)
+            case .outOfMemory: (.serviceUnavailable, "Out of memory", nil)
+            }
+        case .unknownModel, .unknownVersion: (.notFound, "No such model", nil)
+        case .queueFull: (.serviceUnavailable, "Overloaded", .queueFull)
+        case .deadlineUnmeetable: (.serviceUnavailable, "Deadline cannot be met", .deadline)
+        case .deadlinePassed: (.gatewayTimeout, "Deadline passed", .deadline)
+        case .notReady: (.serviceUnavailable, "Not ready", nil)
+        }
+    }
+
+    /// A sentence for whoever sent the request.
+    var detail: String {
+        switch self {
+        case .badParameter(let name, let reason): "\(name): \(reason)"
+        case .emptyBody: "the body is empty; send an image, a multipart form or JSON"
+        case .badBody(let reason): reason
+        case .tooManyImages(let count, let limit): "\(count) images are more than the limit of \(limit) a request"
+        case .imageTooLong(let bytes, let limit): "an image of \(bytes) bytes is more than the limit of \(limit)"
+        case .image(let error): error.description
+        case .unknownModel(let name): "no model is called '\(name)'"
+        case .unknownVersion(let model, let version): "model '\(model)' has no version \(version)"
+        case .queueFull(let places, _):
+            places == 1 ? "the queue is full" : "the queue has no room for \(places) more images"
+        case .deadlineUnmeetable(let milliseconds, _):
+            "the answer would not be ready within \(milliseconds) ms of the request's first byte"
+        case .deadlinePassed(let milliseconds): "\(milliseconds) ms passed before the image's turn came"
+        case .notReady(let reason): reason
+        }
+    }
+
+    /// After how long a repetition makes sense, where that can be told. Units: seconds.
+    var retryAfterSeconds: Double? {
+        switch self {
+        case .queueFull(_, let seconds), .deadlineUnmeetable(_, let seconds): seconds
+        case .notReady: 1
+        default: nil
+        }
+    }
+
+    /// The whole answer, for a request that fails with this.
+    func response(requestID: String, stages: [Stage] = []) -> Response {
+        let (status, title, _) = presentation
+        let (contentType, body) = problemBody(
+            ErrorDescription(status: status, title: title, detail: detail, requestID: requestID, path: nil))
+        var response = Response(status: status, contentType: contentType, body: body, stages: stages)
+        if let seconds = retryAfterSeconds {
+            // Whole seconds, rounded up, at least one; the exact value beside it.
+            response.fields[.retryAfter] = String(max(1, Int(seconds.rounded(.up))))
+            response.fields[HTTPField.Name("Retry-After-Ms")!] = String(Int((seconds * 1000).rounded(.up)))
+        }
+        return response
+    }
+}
