@@ -23,10 +23,20 @@ let package = Package(
         .target(name: "Parallelism"),
         .target(name: "Tensors"),
 
+        // Server
+        .target(name: "HTTP", dependencies: [httpTypes]),
+        .target(name: "Transport", dependencies: ["Parallelism"]),
+        .target(name: "HTTPServer", dependencies: ["HTTP", "Transport", "Parallelism", httpTypes, logging]),
+
         // Tests
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),
+        .testTarget(name: "TransportTests", dependencies: ["Transport", "TestSupport"]),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["HTTPServer", "HTTP", "Transport", "Parallelism", "TestSupport", httpTypes]),
     ],
     swiftLanguageModes: [.v6]
 )
