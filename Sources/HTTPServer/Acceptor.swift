@@ -1,0 +1,93 @@
+import Parallelism
+import Synchronization
+import Transport
+
+/// Takes connections off the listening socket and hands them to the loops in turn.
+final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queue, but for `openCount`
+    /// How long to wait where descriptors have run out.
+    static let backoffNanoseconds: Int64 = 100_000_000
+    private static let acceptsPerEvent = 64
+
+    private let listener: Socket
+    private let context: ServerContext
+    private let loops: [ServerLoop]
+    private let openCount = Atomic(0)
+    private var readiness: Readiness?
+    private var next = 0
+    private var isPausedByLimit = false
+    private var resumes: Instant?
+
+    init(listener: consuming Socket, context: ServerContext, loops: [ServerLoop]) {
+        self.listener = listener
+        self.context = context
+        self.loops = loops
+    }
+
+    private var loop: EventLoop { loops[0].loop }
+
+    func start() {
+        let readiness = Readiness(.readable, of: listener.descriptor, on: loop) { [self] in accept() }
+        self.readiness = readiness
+        readiness.setArmed(true)
+    }
+
+    /// A connection has closed; called on any loop.
+    func connectionClosed() {
+        let before = openCount.wrappingSubtract(1, ordering: .relaxed).oldValue
+        if before == context.configuration.maximumConnections {
+            loop.execute { [self] in
+                isPausedByLimit = false
+                rearm()
+            }
+        }
+    }
+
+    /// Goes on after a back-off whose time has come.
+    func tick() {
+        guard let resumes, context.clock.now() >= resumes else { return }
+        self.resumes = nil
+        rearm()
+    }
+
+    /// Takes every connection that waits, whatever the limit, and stops listening.
+    func finish(_ completion: @escaping @Sendable () -> Void) {
+        loop.preconditionOnLoop()
+        while acceptOne() {}
+        guard let readiness else { return completion() }
+        self.readiness = nil
+        readiness.cancel(completion: completion)
+    }
+
+    private func rearm() { readiness?.setArmed(!isPausedByLimit && resumes == nil) }
+
+    private func accept() {
+        for _ in 0..<Self.acceptsPerEvent {
+            if openCount.load(ordering: .relaxed) >= context.configuration.maximumConnections {
+                isPausedByLimit = true
+                break
+            }
+            guard acceptOne() else { break }
+        }
+        rearm()
+    }
+
+    /// - Returns: whether there may be more.
+    private func acceptOne() -> Bool {
+        do throws(SocketError) {
+            guard let accepted = try listener.accept() else { return false }
+            let peer = accepted.peer
+            let target = loops[next % loops.count]
+            next &+= 1
+            openCount.wrappingAdd(1, ordering: .relaxed)
+            let connection = Connection(accepted: accepted.takeSocket(), peer: peer, owner: target)
+            target.loop.execute { target.add(connection) }
+            return true
+        } catch {
+            context.logger.warning("cannot accept a connection: \(error)")
+            // One connection that cannot be prepared is dropped; the rest goes on.
+            guard error.isExhaustion || error.operation == .accept else { return true }
+            resumes = context.clock.now().advanced(byNanoseconds: Self.backoffNanoseconds)
+            return false
+        }
+    }
+}

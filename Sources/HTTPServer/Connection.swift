@@ -1,0 +1,290 @@
+import HTTP
+import HTTPTypes
+import Parallelism
+import Transport
+
+/// The shell of one connection: owns the socket and carries out what `ConnectionState` says.
+final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
+    let loop: EventLoop
+    /// Its place in the server loop's table.
+    var slot = 0
+    private(set) var state: ConnectionState
+
+    private let owner: ServerLoop
+    private let context: ServerContext
+    private let socket: Socket
+    private let peer: SocketAddress?
+    private var receiving: Readiness?
+    private var sending: Readiness?
+    private var exchange: Exchange?
+    private var isClosed = false
+
+    /// The request being answered.
+    private struct Exchange {
+        var label: String
+        var method: HTTPRequest.Method
+        var path: String?
+        var requestID: String
+        var received: Instant
+        var readDone: Instant
+        /// Absent where the server answers itself.
+        var pending: PendingAnswer?
+    }
+
+    init(accepted: consuming Socket, peer: SocketAddress?, owner: ServerLoop) {
+        socket = accepted
+        self.peer = peer
+        self.owner = owner
+        loop = owner.loop
+        context = owner.context
+        state = ConnectionState(configuration: owner.context.configuration, now: owner.context.clock.now())
+    }
+
+    func start() {
+        receiving = Readiness(.readable, of: socket.descriptor, on: loop) { [self] in receive() }
+        // A client that has connected has mostly sent its request, too.
+        receive()
+    }
+
+    // MARK: Events
+
+    /// Reads what has arrived, but leaves the loop to others after a while.
+    func receive() {
+        loop.preconditionOnLoop()
+        let now = context.clock.now()
+        let buffer = owner.receiveBuffer
+        var rounds = 0
+        receiving: while !isClosed, state.wantsToReceive, rounds < 16 {
+            rounds += 1
+            switch socket.receive(into: buffer) {
+            case .bytes(let count):
+                let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                perform(bytes.withMemoryRebound(to: UInt8.self) { state.received($0, now: now) }, now)
+                proceed(now)
+                if count < buffer.count { break receiving }
+            case .endOfStream:
+                perform(state.receivedEnd(), now)
+                break receiving
+            case .wouldBlock:
+                break receiving
+            case .failed(let error):
+                context.logger.debug("\(error)")
+                perform(state.failed(), now)
+            }
+        }
+        proceed(now)
+        arm()
+    }
+
+    /// An answer that was given after its handler had returned.
+    func take(_ answer: PendingAnswer.Answer, from pending: PendingAnswer) {
+        loop.preconditionOnLoop()
+        guard !isClosed, exchange?.pending === pending else { return }
+        let now = context.clock.now()
+        finish(answer, now)
+        proceed(now)
+        arm()
+    }
+
+    /// Looks at the deadline.
+    func expire(now: Instant) {
+        guard let action = state.expire(now: now) else { return }
+        perform(action, now)
+        proceed(now)
+        arm()
+    }
+
+    /// Closes the connection unless a request has come meanwhile.
+    func closeIfIdle() {
+        receive()
+        if state.isIdle { close() }
+    }
+
+    private func sendMore() {
+        proceed(context.clock.now())
+        arm()
+    }
+
+    // MARK: Carrying out
+
+    /// Does all that can be done without a further event.
+    private func proceed(_ now: Instant) {
+        while !isClosed {
+            if let action = state.nextAction(now: now) {
+                perform(action, now)
+            } else if state.output.isEmpty || !send(now) {
+                return
+            }
+        }
+    }
+
+    /// - Returns: whether everything has gone out.
+    private func send(_ now: Instant) -> Bool {
+        while !state.output.isEmpty {
+            let sent = state.output.withUnsafePieces { first, second in
+                second.isEmpty ? socket.send(first) : socket.send(first, then: second)
+            }
+            switch sent {
+            case .bytes(let count): state.sent(count, now: now)
+            case .wouldBlock: return false
+            case .failed(let error):
+                context.logger.debug("\(error)")
+                perform(state.failed(), now)
+                return false
+            }
+        }
+        return true
+    }
+
+    private func arm() {
+        guard !isClosed else { return }
+        receiving?.setArmed(state.wantsToReceive)
+        if !state.output.isEmpty, sending == nil {
+            sending = Readiness(.writable, of: socket.descriptor, on: loop) { [self] in sendMore() }
+        }
+        sending?.setArmed(!state.output.isEmpty)
+        owner.settle()
+    }
+
+    private func perform(_ action: ConnectionAction?, _ now: Instant) {
+        switch action {
+        case .decide(let head): decide(head, now)
+        case .dispatch(let request): dispatch(request, now)
+        case .refuse(let rejection):
+            context.noteRejection(rejection)
+            exchange = Exchange(
+                label: Router.unmatchedLabel, method: .get, path: nil, requestID: owner.requestIDs.next(),
+                received: now, readDone: now)
+            finish(error: rejection.status, detail: rejection.detail, now)
+        case .cancel:
+            context.noteRejection(.disconnected)
+            exchange?.pending?.cancel()
+        case .shutdownSending:
+            // Fails where the client is gone already, which the next read tells as well.
+            try? socket.shutdownSending()
+        case .close: close()
+        case nil: break
+        }
+    }
+
+    /// Answers at once where the body would be sent for nothing.
+    private func decide(_ head: RequestHead, _ now: Instant) {
+        if case .success(let target) = parseTarget(head), case .handler = context.router.match(head.method, target) {
+            return state.proceed(now: now)
+        }
+        route(IncomingRequest(head: head, body: [], received: now, readDone: now), now)
+    }
+
+    private func dispatch(_ request: IncomingRequest, _ now: Instant) { route(request, now) }
+
+    private func route(_ incoming: IncomingRequest, _ now: Instant) {
+        let head = incoming.head
+        var exchange = Exchange(
+            label: Router.unmatchedLabel, method: head.method, path: nil,
+            requestID: owner.requestIDs.id(for: head.fields), received: incoming.received, readDone: incoming.readDone)
+        let target: RequestTarget
+        switch parseTarget(head) {
+        case .success(let parsed): target = parsed
+        case .failure(let error):
+            self.exchange = exchange
+            context.noteRejection(.malformed(error))
+            return finish(error: error.status, detail: error.description, now)
+        }
+        exchange.path = target.path
+        switch context.router.match(head.method, target) {
+        case .handler(let handler, let label, let parameters):
+            let pending = PendingAnswer(connection: self)
+            exchange.label = label
+            exchange.pending = pending
+            self.exchange = exchange
+            context.noteStart(label)
+            let request = Request(
+                method: head.method, path: target.path, parameters: parameters, query: target.query,
+                fields: head.fields, authority: head.authority, body: incoming.body, peer: peer,
+                received: incoming.received, readDone: incoming.readDone, id: exchange.requestID)
+            handler(request, Responder(pending))
+            if let answer = pending.handlerReturned() { finish(answer, context.clock.now()) }
+        case .options(let allow, let label):
+            exchange.label = label
+            self.exchange = exchange
+            finish(Response(status: .noContent, fields: [.allow: allow]), now)
+        case .otherMethod(let allow, let label):
+            exchange.label = label
+            self.exchange = exchange
+            finish(
+                error: .methodNotAllowed, detail: "\(target.path) allows \(allow).", fields: [.allow: allow], now)
+        case .unknownPath:
+            self.exchange = exchange
+            finish(error: .notFound, detail: "There is no \(target.path).", now)
+        case .unknownMethod:
+            self.exchange = exchange
+            finish(error: .notImplemented, detail: "The method \(head.method) is not implemented.", now)
+        }
+    }
+
+    private func parseTarget(_ head: RequestHead) -> Result<RequestTarget, HTTPParseError> {
+        Result { () throws(HTTPParseError) in try RequestTarget(head.target) }
+    }
+
+    private func finish(_ answer: PendingAnswer.Answer, _ now: Instant) {
+        switch answer {
+        case .response(let response): finish(response, now)
+        case .dropped:
+            context.logger.error("a handler has let its request go without an answer: \(exchange?.label ?? "")")
+            finish(error: .internalServerError, detail: "The request was not answered.", now)
+        }
+    }
+
+    private func finish(
+        error status: HTTPResponse.Status, detail: String, fields: HTTPFields = [:], _ now: Instant
+    ) {
+        let (contentType, body) = context.errorBody(
+            ErrorDescription(
+                status: status, title: status.reasonPhrase, detail: detail, requestID: exchange?.requestID ?? "",
+                path: exchange?.path))
+        var response = Response(status: status, contentType: contentType, body: body)
+        response.fields.append(contentsOf: fields)
+        finish(response, now)
+    }
+
+    /// Writes the answer to the request at hand.
+    private func finish(_ response: Response, _ now: Instant) {
+        guard let exchange = exchange.take() else { preconditionFailure("nothing waits for an answer") }
+        let framing = state.answer(now: now, isDraining: context.isDraining)
+        var stages = [Stage(name: "read", seconds: exchange.readDone.seconds(since: exchange.received))]
+        stages.append(contentsOf: response.stages)
+        let carriesBody = ResponseEncoder.carriesBody(response.status, framing: framing)
+        state.output.append { bytes in
+            owner.encoder.appendHead(
+                status: response.status, fields: response.fields, requestID: exchange.requestID, stages: stages,
+                bodyBytes: response.body.count, framing: framing, unixSeconds: owner.unixSeconds(), to: &bytes)
+        }
+        if carriesBody { state.output.append(body: response.body) }
+        context.noteAnswer(
+            RequestRecord(
+                route: exchange.label, method: exchange.method, status: response.status.code,
+                seconds: now.seconds(since: exchange.received), stages: stages, requestID: exchange.requestID),
+            wasStarted: exchange.pending != nil)
+    }
+
+    private func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        if let exchange = exchange.take(), let pending = exchange.pending {
+            if !pending.isCancelled {
+                context.noteRejection(.disconnected)
+                pending.cancel()
+            }
+            pending.detach()
+            context.noteAnswer(
+                RequestRecord(
+                    route: exchange.label, method: exchange.method, status: ServerRejection.disconnected.status.code,
+                    seconds: context.clock.now().seconds(since: exchange.received), stages: [],
+                    requestID: exchange.requestID), wasStarted: true)
+        }
+        // The sources hold the connection, and with it the descriptor, until they are done with it.
+        receiving?.cancel { [self] in receiving = nil }
+        sending?.cancel { [self] in sending = nil }
+        owner.remove(self)
+    }
+}

@@ -1,0 +1,55 @@
+import HTTP
+import HTTPTypes
+import Parallelism
+import Transport
+
+/// A request as its handler sees it.
+public struct Request: Sendable {
+    public var method: HTTPRequest.Method
+    /// As it was sent, without the query.
+    public var path: String
+    /// What the pattern's `{name}` segments matched, decoded.
+    public var parameters: [String: String]
+    public var query: [QueryItem]
+    /// All fields but `Host`.
+    public var fields: HTTPFields
+    public var authority: String?
+    public var body: [UInt8]
+    public var peer: SocketAddress?
+    /// When its first byte was read.
+    public var received: Instant
+    /// When its last byte was read.
+    public var readDone: Instant
+    /// Its `X-Request-Id`, the client's or a made one.
+    public var id: String
+
+    /// The value of the first query item of that name.
+    public func queryValue(_ name: String) -> String? { query.first { $0.name == name }?.value }
+}
+
+/// An answer. `Date`, `Content-Length`, `Connection`, `X-Request-Id` and `Server-Timing` are the server's to add.
+public struct Response: Sendable {
+    public var status: HTTPResponse.Status
+    public var fields: HTTPFields
+    public var body: [UInt8]
+    /// For `Server-Timing` and the records; `read` is added before them.
+    public var stages: [Stage]
+
+    public init(
+        status: HTTPResponse.Status = .ok, fields: HTTPFields = [:], body: [UInt8] = [], stages: [Stage] = []
+    ) {
+        self.status = status
+        self.fields = fields
+        self.body = body
+        self.stages = stages
+    }
+
+    public init(
+        status: HTTPResponse.Status = .ok, contentType: String, body: [UInt8], stages: [Stage] = []
+    ) {
+        self.init(status: status, fields: [.contentType: contentType], body: body, stages: stages)
+    }
+}
+
+/// Answers a request now or later. Runs on an event loop: must not block.
+public typealias Handler = @Sendable (Request, Responder) -> Void

@@ -1,0 +1,107 @@
+import HTTP
+import Parallelism
+
+/// Takes a request's answer, once, from any thread. If it is let go without one, the answer is 500.
+public final class Responder: Sendable {
+    private let pending: PendingAnswer
+
+    init(_ pending: PendingAnswer) { self.pending = pending }
+
+    deinit { pending.respond(nil) }
+
+    /// Answers the request. A second answer is dropped.
+    public func respond(_ response: Response) { pending.respond(response) }
+
+    /// Sets what is called, on the event loop, when the client goes away before the answer; at once if it has.
+    public func onCancel(_ handler: @escaping @Sendable () -> Void) { pending.onCancel(handler) }
+
+    /// Whether the client has gone away. An answer is still taken.
+    public var isCancelled: Bool { pending.isCancelled }
+}
+
+/// The place where an answer and the connection that waits for it meet.
+final class PendingAnswer: Sendable {
+    private enum Phase {
+        /// The handler is still running on the connection's own queue.
+        case inHandler
+        case waiting
+        case answered
+    }
+
+    private struct State {
+        var phase = Phase.inHandler
+        /// An answer given inside the handler, where the connection looks for it.
+        var answer: Answer?
+        var cancelHandler: (@Sendable () -> Void)?
+        var isCancelled = false
+        /// Who waits; nobody after the connection has closed.
+        var connection: Connection?
+    }
+
+    enum Answer: Sendable {
+        case response(Response)
+        /// The handler has let its responder go.
+        case dropped
+    }
+
+    private let state: Lock<State>
+
+    init(connection: Connection) { state = Lock(State(connection: connection)) }
+
+    func respond(_ response: Response?) {
+        let answer = response.map(Answer.response) ?? .dropped
+        let (connection, cancelHandler): (Connection?, (@Sendable () -> Void)?) = state.withLock { state in
+            guard state.phase != .answered, state.answer == nil else { return (nil, nil) }
+            // Let go outside the lock: its captures may own the responder.
+            let handler = state.cancelHandler.take()
+            guard state.phase == .waiting else {
+                state.answer = answer
+                return (nil, handler)
+            }
+            state.phase = .answered
+            return (state.connection.take(), handler)
+        }
+        withExtendedLifetime(cancelHandler) {
+            connection?.loop.execute { [self] in connection?.take(answer, from: self) }
+        }
+    }
+
+    /// Ends the handler's turn: the answer if it has been given, else nil, and it will come by `take(_:from:)`.
+    func handlerReturned() -> Answer? {
+        state.withLock { state in
+            guard let answer = state.answer.take() else {
+                state.phase = .waiting
+                return nil
+            }
+            state.phase = .answered
+            state.connection = nil
+            return answer
+        }
+    }
+
+    func onCancel(_ handler: @escaping @Sendable () -> Void) {
+        let runsNow = state.withLock { state in
+            if state.isCancelled { return true }
+            if state.phase != .answered, state.answer == nil { state.cancelHandler = handler }
+            return false
+        }
+        if runsNow { handler() }
+    }
+
+    var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+    /// Tells the handler that the client is gone.
+    func cancel() {
+        let handler = state.withLock { state in
+            state.isCancelled = true
+            return state.cancelHandler.take()
+        }
+        handler?()
+    }
+
+    /// The connection has closed: an answer is wanted no more.
+    func detach() {
+        let connection = state.withLock { $0.connection.take() }
+        withExtendedLifetime(connection) {}
+    }
+}

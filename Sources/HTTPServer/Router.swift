@@ -1,0 +1,100 @@
+import HTTP
+import HTTPTypes
+
+/// A table of methods and path patterns.
+///
+/// A pattern is made of literal segments and `{name}` segments, which match any one segment that is not empty:
+/// `/v1/models/{name}`. A literal path is preferred to one with parameters.
+public struct Router: Sendable {
+    struct Route: Sendable {
+        var label: String
+        var segments: [Substring]
+        var handlers: [HTTPRequest.Method: Handler] = [:]
+        /// The value of `Allow`.
+        var allow = ""
+    }
+
+    enum Match {
+        case handler(Handler, label: String, parameters: [String: String])
+        /// OPTIONS on a known path.
+        case options(allow: String, label: String)
+        case otherMethod(allow: String, label: String)
+        case unknownPath
+        /// A method that no server resource here could have. Source: RFC 9110 §15.6.2.
+        case unknownMethod
+    }
+
+    static let unmatchedLabel = "unmatched"
+    private static let knownMethods: Set<HTTPRequest.Method> = [
+        .get, .head, .post, .put, .delete, .options, .patch,
+    ]
+
+    private var routes: [Route] = []
+    /// Patterns without parameters, by their path.
+    private var literals: [String: Int] = [:]
+    private var patterns: [Int] = []
+
+    public init() {}
+
+    /// Adds a route. One for GET answers HEAD as well.
+    ///
+    /// - Precondition: the pattern begins with a slash, and no handler is there for it and the method.
+    /// - Parameter label: what the route is called in metrics; the pattern where nil.
+    public mutating func add(
+        _ method: HTTPRequest.Method, _ pattern: String, label: String? = nil, handler: @escaping Handler
+    ) {
+        precondition(pattern.utf8.first == 0x2F, "a pattern begins with a slash: \(pattern)")
+        let segments = pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        let index = routes.firstIndex { $0.segments == segments } ?? routes.count
+        if index == routes.count {
+            routes.append(Route(label: label ?? pattern, segments: segments))
+            if pattern.contains("{") { patterns.append(index) } else { literals[pattern] = index }
+        }
+        precondition(routes[index].handlers[method] == nil, "two handlers for \(method) \(pattern)")
+        routes[index].handlers[method] = handler
+        if method == .get, routes[index].handlers[.head] == nil { routes[index].handlers[.head] = handler }
+        let methods = routes[index].handlers.keys.map(\.rawValue) + ["OPTIONS"]
+        routes[index].allow = Set(methods).sorted().joined(separator: ", ")
+    }
+
+    /// The labels of all routes, and of requests that match none.
+    public var labels: [String] { routes.map(\.label) + [Self.unmatchedLabel] }
+
+    func match(_ method: HTTPRequest.Method, _ target: RequestTarget) -> Match {
+        guard Self.knownMethods.contains(method) else { return .unknownMethod }
+        if target.path == "*" {
+            return .options(allow: Set(Self.knownMethods.map(\.rawValue)).sorted().joined(separator: ", "), label: "*")
+        }
+        var parameters: [String: String] = [:]
+        guard let index = literals[target.path] ?? matchSegments(target.segments, &parameters) else {
+            return .unknownPath
+        }
+        let route = routes[index]
+        if let handler = route.handlers[method] {
+            return .handler(handler, label: route.label, parameters: parameters)
+        }
+        return method == .options
+            ? .options(allow: route.allow, label: route.label) : .otherMethod(allow: route.allow, label: route.label)
+    }
+
+    private func matchSegments(_ segments: [String], _ parameters: inout [String: String]) -> Int? {
+        // A literal path may have been sent with percent-encoded characters.
+        for index in literals.values.sorted() where routes[index].segments.elementsEqual(segments, by: ==) {
+            return index
+        }
+        for index in patterns where routes[index].segments.count == segments.count {
+            parameters = [:]
+            var matches = true
+            for (pattern, segment) in zip(routes[index].segments, segments) where matches {
+                if pattern.first == "{", pattern.last == "}" {
+                    parameters[String(pattern.dropFirst().dropLast())] = segment
+                    matches = !segment.isEmpty
+                } else {
+                    matches = pattern == segment
+                }
+            }
+            if matches { return index }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,112 @@
+import Dispatch
+import HTTP
+import Parallelism
+import Transport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The connections of one event loop, and what they take turns with: a receive buffer, the encoder, the timer.
+final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
+    static let receiveBytes = 64 << 10
+
+    let loop: EventLoop
+    let context: ServerContext
+    let receiveBuffer: UnsafeMutableRawBufferPointer
+    var encoder = ResponseEncoder()
+    var requestIDs: RequestIDGenerator
+    private var connections: [Connection] = []
+    private var timer: (any DispatchSourceTimer)?
+    private var onClose: @Sendable () -> Void = {}
+    /// Called each time that deadlines are looked at.
+    var onTick: @Sendable () -> Void = {}
+    /// Called when the last connection has closed; set while finishing a drain.
+    private var onEmpty: (@Sendable () -> Void)?
+    private var isSettling = false
+
+    init(index: Int, context: ServerContext) {
+        loop = EventLoop(label: "swiftlet.loop.\(index)")
+        self.context = context
+        receiveBuffer = .allocate(byteCount: Self.receiveBytes, alignment: 64)
+        requestIDs = RequestIDGenerator(seed: .random(in: 0 ... .max))
+    }
+
+    deinit { receiveBuffer.deallocate() }
+
+    /// Begins to look at deadlines; `onClose` is called after each connection's end.
+    func start(onClose: @escaping @Sendable () -> Void) {
+        self.onClose = onClose
+        let milliseconds = Int(context.configuration.timeouts.resolutionNanoseconds / 1_000_000)
+        timer = loop.everyMilliseconds(max(1, milliseconds)) { [self] in
+            expire()
+            onTick()
+        }
+    }
+
+    func add(_ connection: Connection) {
+        loop.preconditionOnLoop()
+        connection.slot = connections.count
+        connections.append(connection)
+        context.observer.connectionOpened()
+        connection.start()
+    }
+
+    func remove(_ connection: Connection) {
+        let last = connections.removeLast()
+        if last !== connection {
+            connections[connection.slot] = last
+            last.slot = connection.slot
+        }
+        context.observer.connectionClosed()
+        onClose()
+        settle()
+    }
+
+    /// Ends what has passed its deadline.
+    func expire() {
+        loop.preconditionOnLoop()
+        let now = context.clock.now()
+        // From the end: a connection that closes leaves its slot to the last one, which has been looked at.
+        var index = connections.count - 1
+        while index >= 0 {
+            if index < connections.count { connections[index].expire(now: now) }
+            index -= 1
+        }
+    }
+
+    func unixSeconds() -> Int { time(nil) }
+
+    // MARK: Drain
+
+    var busyCount: Int { connections.count { !$0.state.isIdle } }
+
+    /// From here on connections close when none of the loop's is busy any more; then `onEmpty` is called.
+    func finish(_ onEmpty: @escaping @Sendable () -> Void) {
+        loop.preconditionOnLoop()
+        self.onEmpty = onEmpty
+        settle()
+    }
+
+    /// While finishing: closes the idle connections once they are all that is left.
+    func settle() {
+        guard onEmpty != nil, !isSettling else { return }
+        isSettling = true
+        defer { isSettling = false }
+        var index = connections.count - 1
+        while index >= 0, connections.allSatisfy({ $0.state.isIdle }) {
+            if index < connections.count { connections[index].closeIfIdle() }
+            index -= 1
+        }
+        if connections.isEmpty {
+            timer?.cancel()
+            timer = nil
+            // The acceptor, which these hold, holds the loop.
+            onClose = {}
+            onTick = {}
+            onEmpty.take()?()
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import HTTP
+import HTTPTypes
+
+/// Why the server itself has refused or given up a request.
+public enum ServerRejection: Error, Equatable, Sendable {
+    case malformed(HTTPParseError)
+    case headTimeout
+    case bodyTimeout
+    /// The client went away before its answer.
+    case disconnected
+
+    /// The status that answers it; 499 is for the records alone.
+    public var status: HTTPResponse.Status {
+        switch self {
+        case .malformed(let error): error.status
+        case .headTimeout, .bodyTimeout: .requestTimeout
+        case .disconnected: HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request")
+        }
+    }
+
+    /// A sentence for whoever sent the request.
+    public var detail: String {
+        switch self {
+        case .malformed(let error): error.description
+        case .headTimeout: "The header section took too long."
+        case .bodyTimeout: "The body took too long."
+        case .disconnected: "The client closed the connection."
+        }
+    }
+}
+
+/// A request that has been answered, or whose client is gone.
+public struct RequestRecord: Sendable {
+    /// The route's label, never the path; `unmatched` where there is none.
+    public var route: String
+    public var method: HTTPRequest.Method
+    public var status: Int
+    /// From the first byte to the answer's being ready to send.
+    public var seconds: Double
+    public var stages: [Stage]
+    public var requestID: String
+}
+
+/// What metrics and logs are fed from. Called on event loops: must not block.
+public struct ServerObserver: Sendable {
+    /// A complete request of that route goes to its handler.
+    public var requestStarted: @Sendable (_ route: String) -> Void = { _ in }
+    /// Once for every `requestStarted`, and for every answer that the server makes itself; `wasStarted` tells which.
+    public var requestFinished: @Sendable (_ record: RequestRecord, _ wasStarted: Bool) -> Void = { _, _ in }
+    public var rejected: @Sendable (ServerRejection) -> Void = { _ in }
+    public var connectionOpened: @Sendable () -> Void = {}
+    public var connectionClosed: @Sendable () -> Void = {}
+
+    public init() {}
+}

@@ -1,0 +1,33 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A system call on a socket that failed.
+public struct SocketError: Error, Equatable, Sendable {
+    public enum Operation: String, Sendable {
+        case resolve, socket, setOption, bind, listen, address, accept, setNonBlocking, receive, send, shutdown
+    }
+
+    public var operation: Operation
+    /// The `errno`; for `resolve` what `getaddrinfo` returned.
+    public var code: Int32
+
+    public init(operation: Operation, code: Int32) {
+        self.operation = operation
+        self.code = code
+    }
+
+    /// Whether the process or the system has run out of descriptors or buffers, which passes.
+    public var isExhaustion: Bool {
+        operation == .accept && (code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM)
+    }
+}
+
+extension SocketError: CustomStringConvertible {
+    public var description: String {
+        if operation == .resolve { return "resolve: \(String(cString: gai_strerror(code)))" }
+        return "\(operation.rawValue): \(String(cString: strerror(code))) (errno \(code))"
+    }
+}
