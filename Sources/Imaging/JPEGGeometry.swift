@@ -1,7 +1,7 @@
 /// What is to be decoded and how it becomes the crop, in the axes of the stored picture.
 struct JPEGGeometry {
     /// Units: pixels. Columns beside the needed ones that smooth chroma upsampling looks at.
-    private static let upsamplingMargin = 2
+    static let upsamplingMargin = 2
 
     var reduction: Int
     var columns: AxisTaps.Axis
