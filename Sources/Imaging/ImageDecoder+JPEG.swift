@@ -24,25 +24,24 @@ extension ImageDecoder {
         durations.decodeNanoseconds += lapNanoseconds()
 
         let geometry = JPEGGeometry(header: header, preprocessing: preprocessing)
-        resampler.begin(columns: geometry.columns, rows: geometry.rows, filter: preprocessing.filter)
+        resampler.plan(
+            columns: geometry.columns, rows: geometry.rows, blendsRowsFirst: geometry.blendsRowsFirst,
+            filter: preprocessing.filter)
         durations.resizeNanoseconds += lapNanoseconds()
 
         let window = try jpeg.start(geometry.window(around: resampler.columns.sourceRange), limits: limits)
-        resampler.columns.rebase(to: window.columns.lowerBound)
+        resampler.begin(window: window.columns)
 
         let rowStride = window.columns.count * 4
         let stripRows = min(max(Self.stripBytes / rowStride, 1), Self.maxStripRows)
-        let stripBytes = stripRows * rowStride + resampler.rowSlack
-        if strip.count < stripBytes { strip = AlignedBuffer(count: stripBytes) }
+        strip.grow(to: stripRows * rowStride + resampler.rowSlack)
 
         // Turned pictures are made lying, then turned; all others are made in place.
         let pixels = AlignedBuffer<UInt8>(count: preprocessing.cropHeight * preprocessing.cropWidth * 3)
         let kept = (rows: geometry.rows.kept.count, columns: geometry.columns.kept.count)
         let origin = pixels.pointer + (geometry.paddingTop * preprocessing.cropWidth + geometry.paddingLeft) * 3
         let isTurned = header.orientation.swapsAxes
-        if isTurned, unturned.count < kept.rows * kept.columns * 3 {
-            unturned = AlignedBuffer(count: kept.rows * kept.columns * 3)
-        }
+        if isTurned { unturned.grow(to: kept.rows * kept.columns * 3) }
         let output = isTurned ? unturned.pointer : origin
         let outputStride = (isTurned ? kept.columns : preprocessing.cropWidth) * 3
 

@@ -38,8 +38,7 @@ public struct ImageDecoder: ~Copyable, @unchecked Sendable {  // unique owner of
     /// around the crop. The data is checked to its end all the same: a picture that is cut off anywhere is an error.
     ///
     /// - Throws: any `ImageError`.
-    /// Numerics: equal to Pillow's decode and resize where the picture is not reduced while decoding; within 1 where
-    /// EXIF orientation swaps the axes.
+    /// Numerics: equal to Pillow 13's decode and resize, to the bit, where the picture is not reduced while decoding.
     public mutating func prepare(
         _ bytes: Span<UInt8>, _ preprocessing: Preprocessing
     ) throws(ImageError) -> PreparedImage {

@@ -1,11 +1,13 @@
 /// What is to be decoded and how it becomes the crop, in the axes of the stored picture.
 struct JPEGGeometry {
     /// Units: pixels. Columns beside the needed ones that smooth chroma upsampling looks at.
-    private static let upsamplingMargin = 2
+    static let upsamplingMargin = 2
 
     var reduction: Int
     var columns: AxisTaps.Axis
     var rows: AxisTaps.Axis
+    /// Whether the resize blends across the stored rows before it blends along them.
+    var blendsRowsFirst: Bool
     var paddingLeft: Int
     var paddingTop: Int
 
@@ -33,6 +35,10 @@ struct JPEGGeometry {
             sourceLength: Self.reduced(header.height, by: reduction),
             coveredLength: Float(header.height) / Float(reduction), resizedLength: target.height,
             kept: (orientation.swapsAxes ? across : down).kept, isMirrored: orientation.mirrorsRows)
+
+        let source = orientation.orient(width: columns.sourceLength, height: rows.sourceLength)
+        let blendsDownFirst = Preprocessing.blendsDownFirst(from: source, to: resized)
+        blendsRowsFirst = blendsDownFirst != orientation.swapsAxes
     }
 
     static func reduced(_ length: Int, by reduction: Int) -> Int { (length + reduction - 1) / reduction }

@@ -36,6 +36,18 @@ extension Preprocessing {
     }
 }
 
+extension Preprocessing {
+    /// Whether a resize blends the rows with each other before it blends pixels along each of them.
+    ///
+    /// Source: observed of Pillow 13, which spares the pass along rows that the other pass makes fewer; earlier versions
+    /// always blend along first, except in pictures more than 100 times as high as wide.
+    static func blendsDownFirst(
+        from source: (width: Int, height: Int), to resized: (width: Int, height: Int)
+    ) -> Bool {
+        source.height - resized.height > max(0, 2 * (source.width - resized.width))
+    }
+}
+
 /// Which part of one axis of the resized picture is kept, and where it goes in the crop.
 struct CropAxis: Equatable {
     /// Outputs kept, in the resized picture.

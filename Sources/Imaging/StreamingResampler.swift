@@ -1,19 +1,27 @@
 import CImageCodecs
 import Tensors
 
-/// Resizes a picture whose rows come one after the other: each is resampled along its length as it comes and kept in a
-/// ring, from which the outputs are made as soon as their last row is there. The picture is never held in full.
+/// Resizes a picture whose rows come one after the other, without ever holding it in full: a ring keeps as many rows as
+/// one output needs, and outputs are made as soon as their last row is there.
 ///
-/// Numerics: equal to Pillow's `resize` with `reducing_gap=None`, to the bit.
+/// The two passes come in either order, since the rounding between them shows: along the rows first, and the ring keeps
+/// results of that; or across the rows first, and the ring keeps rows as they came.
+///
+/// Numerics: equal to Pillow's `resize`, to the bit.
 struct StreamingResampler: ~Copyable, @unchecked Sendable {  // unique owner of its scratch
-    var columns = AxisTaps()
-    var rows = AxisTaps()
+    private(set) var columns = AxisTaps()
+    private(set) var rows = AxisTaps()
+    private var blendsRowsFirst = false
+    private var emitsBackwards = false
+    private var emittedCount = 0
+    private var inputByteCount = 0
+
     private var ring = AlignedBuffer<UInt8>(count: 0)
     private var ringRowCount = 0
     private var ringStride = 0
+    private var blended = AlignedBuffer<UInt8>(count: 0)
+    private var line = AlignedBuffer<UInt8>(count: 0)
     private var tapRows: [UnsafePointer<UInt8>?] = []
-    private var emittedCount = 0
-    private var emitsBackwards = false
     private let kernels: cic_resample_kernels
 
     /// - Precondition: this machine has the instruction set.
@@ -31,29 +39,47 @@ struct StreamingResampler: ~Copyable, @unchecked Sendable {  // unique owner of 
 
     static let bestISA = availableISAs.last!
 
-    /// Sets up for a picture.
-    mutating func begin(columns columnAxis: AxisTaps.Axis, rows rowAxis: AxisTaps.Axis, filter: ResamplingFilter) {
+    /// Computes the taps for a picture; `columns` and `rows` then tell which part of it is needed.
+    mutating func plan(
+        columns columnAxis: AxisTaps.Axis, rows rowAxis: AxisTaps.Axis, blendsRowsFirst: Bool, filter: ResamplingFilter
+    ) {
         columns.compute(columnAxis, filter: filter, tapMultiple: Int(kernels.tap_multiple), copies: 4)
         rows.compute(rowAxis, filter: filter, tapMultiple: 1, copies: 1)
+        self.blendsRowsFirst = blendsRowsFirst
         emitsBackwards = rowAxis.isMirrored
+    }
+
+    /// Makes ready for rows that hold `window`, columns of the picture that was planned for.
+    mutating func begin(window: Range<Int>) {
+        columns.rebase(to: window.lowerBound)
         emittedCount = 0
+        inputByteCount = window.count * 4
         ringRowCount = rows.tapCount
-        ringStride = columns.first.count * 3 + 1
-        if ring.count < ringRowCount * ringStride { ring = AlignedBuffer(count: ringRowCount * ringStride) }
+        ringStride = blendsRowsFirst ? inputByteCount : outputByteCount + 1
+        ring.grow(to: ringRowCount * ringStride)
+        if blendsRowsFirst {
+            blended.grow(to: inputByteCount + rowSlack)
+            line.grow(to: outputByteCount + 1)
+        }
     }
 
     /// Units: bytes. How much memory behind a row must be readable.
     var rowSlack: Int { columns.tapCount * 4 }
 
+    private var outputByteCount: Int { columns.first.count * 3 }
+
     /// Takes the next row and writes the outputs that it completes.
     ///
-    /// Shapes: `row` `[*, 4] u8`, counted as `columns` does; `output` `[rows, columns, 3] u8`.
+    /// Shapes: `row` `[window, 4] u8`; `output` `[rows, columns, 3] u8` with gaps to `outputStride` bytes.
     mutating func push(
         _ row: UnsafePointer<UInt8>, at rowIndex: Int, output: UnsafeMutablePointer<UInt8>, outputStride: Int
     ) {
-        kernels.horizontal(
-            ring.pointer + rowIndex % ringRowCount * ringStride, row, columns.first, columns.weights,
-            Int32(columns.tapCount), Int32(columns.first.count))
+        let slot = ring.pointer + rowIndex % ringRowCount * ringStride
+        if blendsRowsFirst {
+            slot.update(from: row, count: inputByteCount)
+        } else {
+            blendAlong(row, into: slot)
+        }
         while emittedCount < rows.first.count {
             let index = emitsBackwards ? rows.first.count - 1 - emittedCount : emittedCount
             guard rows.end(of: index) <= rowIndex + 1 else { return }
@@ -63,14 +89,36 @@ struct StreamingResampler: ~Copyable, @unchecked Sendable {  // unique owner of 
     }
 
     private mutating func emit(_ index: Int, to output: UnsafeMutablePointer<UInt8>) {
+        if blendsRowsFirst {
+            blendAcross(index, byteCount: inputByteCount, into: blended.pointer)
+            blendAlong(blended.pointer, into: line.pointer)
+            output.update(from: line.pointer, count: outputByteCount)
+        } else {
+            blendAcross(index, byteCount: outputByteCount, into: output)
+        }
+    }
+
+    /// Writes a byte more than `outputByteCount`.
+    private func blendAlong(_ row: UnsafePointer<UInt8>, into output: UnsafeMutablePointer<UInt8>) {
+        kernels.horizontal(
+            output, row, columns.first, columns.weights, Int32(columns.tapCount), Int32(columns.first.count))
+    }
+
+    private mutating func blendAcross(_ index: Int, byteCount: Int, into output: UnsafeMutablePointer<UInt8>) {
         tapRows.removeAll(keepingCapacity: true)
         for row in Int(rows.first[index])..<rows.end(of: index) {
             tapRows.append(UnsafePointer(ring.pointer + row % ringRowCount * ringStride))
         }
         rows.weights.withUnsafeBufferPointer { weights in
             kernels.vertical(
-                output, tapRows, weights.baseAddress! + index * rows.tapCount, Int32(tapRows.count),
-                columns.first.count * 3)
+                output, tapRows, weights.baseAddress! + index * rows.tapCount, Int32(tapRows.count), byteCount)
         }
+    }
+}
+
+extension AlignedBuffer {
+    /// Makes room for `count` elements; what was there is lost when that takes a new buffer.
+    mutating func grow(to count: Int) {
+        if self.count < count { self = AlignedBuffer(count: count) }
     }
 }
