@@ -5,18 +5,26 @@ public enum Dialect: String, Codable, Sendable, CaseIterable {
     /// The packages EfficientNet-PyTorch and EfficientNet-Lite-PyTorch.
     case efficientNetPyTorch = "efficientnet_pytorch"
 
-    /// The dialect of a checkpoint with these tensors, by the names that only one dialect has; nil where none fits.
+    /// The dialect that most of these tensors' names belong to, so that one missing tensor hides nothing; nil where none
+    /// belongs to any.
     public init?(recognizing names: some Sequence<String>) {
+        var counts = [Int](repeating: 0, count: Self.allCases.count)
         for name in names {
-            switch name {
-            case "features.0.0.weight": self = .torchvision
-            case "conv_stem.weight": self = .timm
-            case "_conv_stem.weight": self = .efficientNetPyTorch
-            default: continue
+            for (index, dialect) in Self.allCases.enumerated() where dialect.prefixes.contains(where: name.hasPrefix) {
+                counts[index] += 1
             }
-            return
         }
-        return nil
+        guard let most = counts.max(), most > 0, let index = counts.firstIndex(of: most) else { return nil }
+        self = Self.allCases[index]
+    }
+
+    /// What a tensor's name can begin with in this dialect alone.
+    private var prefixes: [String] {
+        switch self {
+        case .torchvision: ["features."]
+        case .timm: ["conv_stem.", "blocks.", "conv_head."]
+        case .efficientNetPyTorch: ["_conv_stem.", "_blocks.", "_conv_head.", "_fc."]
+        }
     }
 
     /// Tensors that PyTorch counts for itself and inference does not need.

@@ -1,0 +1,106 @@
+import EfficientNet
+import TestSupport
+import Testing
+
+@testable import Checkpoints
+
+struct ModelRepositoryTests {
+    let directory: TemporaryDirectory
+    let repository: ModelRepository
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        repository = ModelRepository(directory: directory.path)
+    }
+
+    func add(_ name: String, _ version: String) throws {
+        try directory.write(
+            ModelDescriptionTests.json(["labels": "\"labels.txt\""]), to: "\(name)/\(version)/model.json")
+    }
+
+    @Test func listsModelsByNameAndVersionNumber() throws {
+        for (name, version) in [("b", "10"), ("b", "9"), ("a.x_1-Z", "1")] { try add(name, version) }
+        try add(".being-copied", "1")
+        try add("b/.being-copied", "11")
+        try directory.write([], to: "README")
+        #expect(
+            try repository.entries().map { "\($0.name)/\($0.version)" } == ["a.x_1-Z/1", "b/9", "b/10"])
+        #expect(try repository.model(named: "b").version == 10)
+        #expect(try repository.model(named: "b", version: 9).weightsPath == "\(directory.path)/b/9/model.safetensors")
+    }
+
+    @Test func onlyModelsThatAreThereAreFound() throws {
+        try add("b", "1")
+        for name in ["", ".", "..", "b/1", "../b", "B", "/", "b/"] {
+            #expect(throws: CheckpointError.unknownModel(name)) { try repository.model(named: name) }
+        }
+        #expect(throws: CheckpointError.unknownVersion(model: "b", version: 2)) {
+            try repository.model(named: "b", version: 2)
+        }
+    }
+
+    @Test(arguments: ["0", "01", "-1", "one", "99999999999999999999"]) func aVersionThatIsNoNumberIsNamed(
+        version: String
+    ) throws {
+        try add("b", version)
+        let expected = CheckpointError.repository(
+            path: "\(directory.path)/b/\(version)", reason: "a version is a positive whole number")
+        #expect(throws: expected) { try repository.entries() }
+    }
+
+    @Test func aModelWithoutVersionsOrWithAStrangeNameIsNamed() throws {
+        try directory.write([], to: "b/file")
+        #expect(
+            throws: CheckpointError.repository(path: "\(directory.path)/b", reason: "has no version, such as 1/")
+        ) { try repository.entries() }
+        let other = try TemporaryDirectory()
+        try other.write([], to: "b c/1/model.json")
+        #expect(throws: CheckpointError.self) { try ModelRepository(directory: other.path).entries() }
+    }
+
+    @Test func aMissingRepositoryOrDescriptionIsNamed() throws {
+        #expect(throws: CheckpointError.repository(path: "/nowhere", reason: "there is no such directory")) {
+            try ModelRepository(directory: "/nowhere").entries()
+        }
+        try directory.write([], to: "b/1/model.safetensors")
+        #expect(throws: CheckpointError.file(.cannotOpen(path: "\(directory.path)/b/1/model.json", code: 2))) {
+            try repository.model(named: "b")
+        }
+    }
+
+    @Test func labelsMustBeTextWithALineAClass() throws {
+        try add("b", "1")
+        let model = try repository.model(named: "b")
+        let path = "\(directory.path)/b/1/labels.txt"
+        #expect(throws: CheckpointError.file(.cannotOpen(path: path, code: 2))) { try model.labels(classCount: 2) }
+        for text in ["é\nb\n", "é\nb", "é\r\nb\r\n"] {
+            try directory.write(text.utf8, to: "b/1/labels.txt")
+            #expect(try model.labels(classCount: 2) == ["é", "b"])
+            #expect(throws: CheckpointError.labels(path: path, reason: "has 2 lines for 3 classes")) {
+                try model.labels(classCount: 3)
+            }
+        }
+        try directory.write([0xFF, 0x0A], to: "b/1/labels.txt")
+        #expect(throws: CheckpointError.labels(path: path, reason: "is not UTF-8")) { try model.labels(classCount: 1) }
+    }
+
+    @Test func theDescriptionsPaddingAndEpsilonHold() throws {
+        let architecture = try Architecture(named: "Lite0", dialect: .timm, classCount: 2)
+        let changes = [
+            "architecture": "\"efficientnet_lite0\"", "dialect": "\"timm\"", "padding": "\"same\"",
+            "batch_norm_epsilon": "0.01",
+        ]
+        try directory.write(ModelDescriptionTests.json(changes), to: "b/1/model.json")
+        try SyntheticCheckpoint(architecture, dialect: .timm, gain: 1).checkpoint()
+            .write(to: "\(directory.path)/b/1/model.safetensors")
+        let loaded = try repository.model(named: "b").checkpoint().architecture
+        #expect(loaded.padding == .same && loaded.batchNormEpsilon == 0.01)
+        try directory.write(
+            ModelDescriptionTests.json(["architecture": "\"efficientnet_lite0\""]), to: "b/1/model.json")
+        #expect(
+            throws: CheckpointError.description(
+                path: "\(directory.path)/b/1/model.json", key: "dialect",
+                reason: "is torchvision, but the weights are in timm's")
+        ) { try repository.model(named: "b").checkpoint() }
+    }
+}
