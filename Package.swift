@@ -21,11 +21,13 @@ let package = Package(
     targets: [
         // Foundations
         .target(name: "Parallelism", swiftSettings: [.enableExperimentalFeature("Extern")]),
+        .target(name: "Telemetry", dependencies: ["Parallelism"]),
         .target(name: "Tensors"),
 
         // Tests
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Parallelism", "Telemetry"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
