@@ -21,6 +21,7 @@ let package = Package(
     targets: [
         // Foundations
         .target(name: "Parallelism", swiftSettings: [.enableExperimentalFeature("Extern")]),
+        .target(name: "Telemetry", dependencies: ["Parallelism"]),
         .target(name: "Tensors"),
 
         // Engine
@@ -39,6 +40,7 @@ let package = Package(
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Parallelism", "Telemetry"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
