@@ -9,6 +9,9 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
+/// The commit that is built, for `swiftlet --version`; `+` marks a work tree with changes.
+let commit = Context.gitInformation.map { $0.currentCommit.prefix(12) + ($0.hasUncommittedChanges ? "+" : "") } ?? "unknown"
+
 let package = Package(
     name: "swiftlet",
     dependencies: [
@@ -20,6 +23,7 @@ let package = Package(
     ],
     targets: [
         // Foundations
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "Parallelism", swiftSettings: [.enableExperimentalFeature("Extern")]),
         .target(name: "Telemetry", dependencies: ["Parallelism"]),
         .target(name: "Tensors"),
@@ -35,17 +39,40 @@ let package = Package(
         .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "Imaging", dependencies: ["CImageCodecs", "Parallelism", "Tensors"]),
 
+        // Server
+        .target(name: "HTTP", dependencies: [httpTypes]),
+        .target(name: "Transport", dependencies: ["Parallelism"]),
+        .target(name: "HTTPServer", dependencies: ["HTTP", "Transport", "Parallelism", httpTypes, logging]),
+
+        // Service
+        .target(
+            name: "Classification",
+            dependencies: [
+                "Checkpoints", "COpenSSL", "HTTPServer", "Imaging", "Inference", "Kernels", "Parallelism", "Telemetry",
+                configuration, logging,
+            ], exclude: ["ServiceMetrics.swift", "ClassifyParameters.swift", "ServiceFailure.swift", "ImageUpload.swift"]),
+
+        // Command line
+        .target(name: "CBuildInfo", cSettings: [.define("SWIFTLET_COMMIT", to: "\"\(commit)\"")]),
+        .executableTarget(name: "swiftlet", dependencies: ["CBuildInfo", "Classification", argumentParser]),
+
         // Tests
-        .target(name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+        .testTarget(name: "ClassificationTests", dependencies: ["Classification", "TestSupport"]),
+        .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
+        .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
-        .testTarget(name: "TelemetryTests", dependencies: ["Parallelism", "Telemetry"]),
+        .testTarget(name: "swiftletTests", dependencies: ["swiftlet", "TestSupport"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets {
+for target in package.targets where target.type != .system {
     target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
 }
