@@ -1,0 +1,145 @@
+import Configuration
+import FoundationEssentials
+import Tensors
+
+extension Setting {
+    var configKey: AbsoluteConfigKey { AbsoluteConfigKey(["swiftlet", key]) }
+
+    /// The value that `text` of a flag or variable means.
+    /// - Throws: `invalidValue`.
+    func value(_ text: String, _ origin: SettingOrigin) throws(SettingsError) -> SettingValue {
+        switch kind {
+        case .text, .choice: return try checked(.text(text), origin)
+        case .integer:
+            guard let number = Int(text) else { throw invalid("'\(text)'", origin) }
+            return try checked(.integer(number), origin)
+        case .list:
+            if text.isEmpty { return .list([]) }
+            let elements = text.split(separator: ",", omittingEmptySubsequences: false)
+                .map { String($0.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()) }
+            return try checked(.list(elements), origin)
+        }
+    }
+
+    /// The value that `json` in a configuration file means.
+    /// - Throws: `invalidValue`.
+    fileprivate func value(_ json: JSONValue, _ origin: SettingOrigin) throws(SettingsError) -> SettingValue {
+        switch (kind, json) {
+        case (.text, .text(let text)), (.choice, .text(let text)): return try checked(.text(text), origin)
+        case (.integer, .integer(let number)): return try checked(.integer(number), origin)
+        case (.list, .array(let elements)):
+            var texts: [String] = []
+            for element in elements {
+                guard case .text(let text) = element else { throw invalid(json.description, origin) }
+                texts.append(text)
+            }
+            return try checked(.list(texts), origin)
+        default: throw invalid(json.description, origin)
+        }
+    }
+
+    private func checked(_ value: SettingValue, _ origin: SettingOrigin) throws(SettingsError) -> SettingValue {
+        switch (kind, value) {
+        case (.choice(_, let choices), .text(let text)) where !choices.contains(text):
+            throw invalid("'\(text)'", origin)
+        case (.integer(_, let range), .integer(let number)) where !range.contains(number):
+            throw invalid("\(number)", origin)
+        case (.list, .list(let elements)) where elements.contains(""): throw invalid("'\(value)'", origin)
+        default: return value
+        }
+    }
+
+    private func invalid(_ value: String, _ origin: SettingOrigin) -> SettingsError {
+        .invalidValue(key: key, value: value, origin: origin, allowed: allowed)
+    }
+}
+
+extension SettingValue {
+    var configValue: ConfigValue {
+        switch self {
+        case .text(let text): ConfigValue(.string(text), isSecret: false)
+        case .integer(let number): ConfigValue(.int(number), isSecret: false)
+        case .list(let elements): ConfigValue(.stringArray(elements), isSecret: false)
+        }
+    }
+}
+
+extension SettingValue: Encodable {
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .text(let text): try container.encode(text)
+        case .integer(let number): try container.encode(number)
+        case .list(let elements): try container.encode(elements)
+        }
+    }
+}
+
+// MARK: - Configuration files
+
+extension Settings {
+    /// The settings in a configuration file, each checked.
+    /// - Throws: `unreadableFile`, `malformedFile`, `unknownKey`, `invalidValue`.
+    static func settingsInFile(
+        at path: String, relativeTo directory: String?
+    ) throws(SettingsError) -> [AbsoluteConfigKey: ConfigValue] {
+        let file: MappedFile
+        do { file = try MappedFile(path: resolve(path, in: directory)) } catch {
+            throw .unreadableFile(path: path, reason: "\(error)")
+        }
+        let object: [String: JSONValue]
+        do {
+            object = try JSONDecoder().decode([String: JSONValue].self, from: file.withBytes { Data($0) })
+        } catch DecodingError.dataCorrupted(let context) {
+            throw .malformedFile(path: path, reason: context.debugDescription)
+        } catch { throw .malformedFile(path: path, reason: "it must be an object with a value for each key") }
+        var values: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (key, json) in object.sorted(by: { $0.key < $1.key }) {
+            guard let setting = Setting.named(key) else { throw .unknownKey(path: path, key: key) }
+            values[setting.configKey] = try setting.value(json, .file(path)).configValue
+        }
+        return values
+    }
+}
+
+/// What may stand in a JSON file, to say what was found where something else was expected.
+private indirect enum JSONValue: Decodable, CustomStringConvertible {
+    case null
+    case bool(Bool)
+    case integer(Int)
+    case number(Double)
+    case text(String)
+    case array([JSONValue])
+    case object([String: JSONValue])
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            self = .null
+        } else if let value = try? container.decode(Bool.self) {
+            self = .bool(value)
+        } else if let value = try? container.decode(Int.self) {
+            self = .integer(value)
+        } else if let value = try? container.decode(Double.self) {
+            self = .number(value)
+        } else if let value = try? container.decode(String.self) {
+            self = .text(value)
+        } else if let value = try? container.decode([JSONValue].self) {
+            self = .array(value)
+        } else {
+            self = .object(try container.decode([String: JSONValue].self))
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): "\(value)"
+        case .integer(let value): "\(value)"
+        case .number(let value): "\(value)"
+        case .text(let value): "'\(value)'"
+        case .array(let values): "[" + values.map(\.description).joined(separator: ", ") + "]"
+        case .object: "an object"
+        }
+    }
+}

@@ -1,0 +1,221 @@
+import Kernels
+import Logging
+
+/// One setting: its key in config.json, what it may be, and why its default is what it is.
+public struct Setting: Sendable {
+    /// camelCase.
+    public let key: String
+    /// What the setting does, and the reason for its default: a sentence or two for docs/configuration.md.
+    public let reason: String
+    let kind: Kind
+
+    enum Kind: Sendable {
+        case text(WritableKeyPath<Settings, String> & Sendable)
+        case choice(WritableKeyPath<Settings, String> & Sendable, [String])
+        case integer(WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
+        case list(WritableKeyPath<Settings, [String]> & Sendable)
+    }
+
+    private init(_ key: String, _ kind: Kind, _ reason: String) {
+        self.key = key
+        self.kind = kind
+        self.reason = reason
+    }
+
+    /// kebab-case, with its dashes.
+    public var flag: String { "--" + words.joined(separator: "-") }
+    /// `SWIFTLET_` and UPPER_SNAKE.
+    public var environmentName: String { Self.environmentPrefix + words.joined(separator: "_").uppercased() }
+
+    static let environmentPrefix = "SWIFTLET_"
+
+    /// What the value must be, as the end of a sentence.
+    public var allowed: String {
+        switch kind {
+        case .text: "a string"
+        case .choice(_, let choices): "one of " + choices.map { $0.isEmpty ? "\"\"" : $0 }.joined(separator: ", ")
+        case .integer(_, let range):
+            range.upperBound == .max
+                ? "a whole number, \(range.lowerBound) or more"
+                : "a whole number, \(range.lowerBound) to \(range.upperBound)"
+        case .list: "a list of strings"
+        }
+    }
+
+    private var words: [String] {
+        var words = [""]
+        for character in key {
+            if character.isUppercase { words.append("") }
+            words[words.count - 1] += character.lowercased()
+        }
+        return words
+    }
+}
+
+/// A setting's value, whatever its type.
+public enum SettingValue: Equatable, Sendable {
+    case text(String)
+    case integer(Int)
+    case list([String])
+}
+
+extension SettingValue: CustomStringConvertible {
+    /// As it stands in an environment variable or behind a flag.
+    public var description: String {
+        switch self {
+        case .text(let text): text
+        case .integer(let number): String(number)
+        case .list(let elements): elements.joined(separator: ",")
+        }
+    }
+}
+
+extension Settings {
+    /// The value of a setting.
+    public subscript(_ setting: Setting) -> SettingValue {
+        switch setting.kind {
+        case .text(let path), .choice(let path, _): .text(self[keyPath: path])
+        case .integer(let path, _): .integer(self[keyPath: path])
+        case .list(let path): .list(self[keyPath: path])
+        }
+    }
+}
+
+extension Setting {
+    /// Every setting there is.
+    public static let all: [Setting] = network + models + batching + limits + timeouts + answers
+
+    /// The setting called `key`.
+    public static func named(_ key: String) -> Setting? { byKey[key] }
+
+    private static let byKey = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
+
+    private static let positive = 1...Int.max
+    /// A day: whoever waits longer has mistaken the unit.
+    private static let seconds = 1...86_400
+
+    private static let network: [Setting] = [
+        Setting("host", .text(\.host), "The address to listen on. All of the machine's, as a container needs it."),
+        Setting("port", .integer(\.port, 0...65_535), "The port to listen on; 0 takes any that is free."),
+        Setting(
+            "backlog", .integer(\.backlog, 1...65_535),
+            "Connections that wait to be accepted. Enough for a burst while all threads compute; the kernel's "
+                + "`somaxconn` caps it."),
+        Setting(
+            "maxConnections", .integer(\.maxConnections, 1...1_000_000),
+            "Connections open at the same time. Idle ones cost a few kilobytes each; the limit of open files may be "
+                + "lower."),
+    ]
+
+    private static let models: [Setting] = [
+        Setting(
+            "models", .text(\.models),
+            "The directory of the model repository. Empty means `./models`, or else `../share/swiftlet/models` beside "
+                + "the binary's directory."),
+        Setting(
+            "model", .text(\.model),
+            "The model that answers where a request or command names none. Empty means the first by name."),
+        Setting(
+            "loadModels", .list(\.loadModels),
+            "The models to load. Empty means all that the directory has. In flags and variables separated by commas."),
+        Setting(
+            "threads", .integer(\.threads, 0...1024),
+            "Compute threads. 0 means as many as the affinity mask and the control group's CPU quota allow: more only "
+                + "take turns."),
+        Setting(
+            "isa", .choice(\.isa, isaNames),
+            "The instruction set of the kernels. Empty means the fastest that the machine has; another is for "
+                + "comparison."),
+    ]
+
+    private static let isaNames =
+        [""] + KernelTable.available.map(\.isa).flatMap { [$0, String($0.prefix { $0 != "+" })] }.removingDuplicates()
+
+    private static let batching: [Setting] = [
+        Setting(
+            "maxBatchSize", .integer(\.maxBatchSize, 1...256),
+            "Images computed together. Beyond 8 the throughput hardly grows and the wait of the first one does."),
+        Setting(
+            "maxQueueDelayMicroseconds", .integer(\.maxQueueDelayMicroseconds, 0...10_000_000),
+            "How long an idle worker waits for more images. 0: batches form by themselves when all workers are busy."),
+        Setting(
+            "maxQueueSize", .integer(\.maxQueueSize, positive),
+            "Images in the service at the same time; more are refused with 503. At 150 images/s the last one waits "
+                + "under two seconds."),
+        Setting(
+            "requestDeadlineMilliseconds", .integer(\.requestDeadlineMilliseconds, 0...86_400_000),
+            "The deadline of requests that name none. 0: none, as only clients know how long they wait."),
+    ]
+
+    private static let limits: [Setting] = [
+        Setting(
+            "maxBodyBytes", .integer(\.maxBodyBytes, positive),
+            "The longest request body. 16 MiB holds any phone's photo, or several."),
+        Setting(
+            "maxImagesPerRequest", .integer(\.maxImagesPerRequest, positive),
+            "Images in one request. 64 keep a request shorter than a second or two."),
+        Setting(
+            "maxHeaderBytes", .integer(\.maxHeaderBytes, 256...16 << 20),
+            "The largest header section. 16 KiB is twice what proxies and browsers send at most."),
+        Setting(
+            "maxTargetBytes", .integer(\.maxTargetBytes, 64...16 << 20),
+            "The longest request target. RFC 9112 asks for at least 8000 bytes."),
+        Setting(
+            "maxPixels", .integer(\.maxPixels, positive),
+            "Pixels of one image, by its header, before anything is decoded. 50 megapixels are more than most cameras "
+                + "take."),
+        Setting(
+            "maxScans", .integer(\.maxScans, positive),
+            "Scans of a progressive JPEG, each as dear as a whole decode. Encoders write about ten."),
+    ]
+
+    private static let timeouts: [Setting] = [
+        Setting(
+            "headerTimeoutSeconds", .integer(\.headerTimeoutSeconds, seconds),
+            "From a request's first byte to the end of its header. Headers come in one packet; slower is an attack."),
+        Setting(
+            "bodyTimeoutSeconds", .integer(\.bodyTimeoutSeconds, seconds),
+            "For a request's body. 16 MiB at 2.3 Mbit/s, a slow mobile uplink."),
+        Setting(
+            "idleTimeoutSeconds", .integer(\.idleTimeoutSeconds, seconds),
+            "How long a connection stays open between requests. Longer than the 60 s of common load balancers, so that "
+                + "they close first."),
+        Setting(
+            "writeTimeoutSeconds", .integer(\.writeTimeoutSeconds, seconds),
+            "For a client to take an answer. Answers are small; who takes longer has gone."),
+        Setting(
+            "drainDelaySeconds", .integer(\.drainDelaySeconds, 0...86_400),
+            "How long serving goes on after SIGTERM, for load balancers to see `/readyz` fail."),
+        Setting(
+            "drainTimeoutSeconds", .integer(\.drainTimeoutSeconds, seconds),
+            "For the requests in flight to finish after that. Within Kubernetes' grace period with a margin, where "
+                + "that is raised to 40 s."),
+    ]
+
+    private static let answers: [Setting] = [
+        Setting(
+            "topK", .integer(\.topK, positive),
+            "Classes in an answer where the request does not say. Top-5 is what ImageNet models are judged by."),
+        Setting(
+            "logLevel", .choice(\.logLevelName, Logger.Level.allCases.map(\.rawValue)),
+            "What is logged. info: start, ready, drain, and failures, but no line a request."),
+    ]
+}
+
+extension Settings {
+    /// `logLevel` by its name.
+    fileprivate var logLevelName: String {
+        get { logLevel.rawValue }
+        set {
+            guard let level = Logger.Level(rawValue: newValue) else { preconditionFailure("log level '\(newValue)'") }
+            logLevel = level
+        }
+    }
+}
+
+extension Array where Element: Hashable {
+    fileprivate func removingDuplicates() -> [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,17 @@
+import Imaging
+import Kernels
+import Parallelism
+
+extension Settings {
+    /// Compute threads: `threads`, or else the cores that affinity and control group allow.
+    public var threadCount: Int { threads == 0 ? CoreCount.available() : threads }
+
+    /// The kernels of `isa`, or else the fastest.
+    /// - Throws: `KernelError.unavailable` where this machine cannot run them.
+    public func kernelTable() throws(KernelError) -> KernelTable {
+        isa.isEmpty ? .fastest : try .named(isa)
+    }
+
+    /// What one picture may cost.
+    public var imageLimits: ImageLimits { ImageLimits(maxPixels: maxPixels, maxScans: maxScans) }
+}

@@ -1,0 +1,104 @@
+import Logging
+
+/// Everything that can be set, with its default. What each value may be and why its default is what it is says
+/// `Setting.all`; where the values in force come from, `origin(of:)`.
+public struct Settings: Equatable, Sendable {
+    /// The address to listen on.
+    public var host = "0.0.0.0"
+    /// 0 takes any that is free.
+    public var port = 8080
+    /// The directory of the model repository; empty where none was found.
+    public var models = ""
+    /// The model that answers where a request or a command names none; empty means the first by name.
+    public var model = ""
+    /// The models to load; empty means all.
+    public var loadModels: [String] = []
+    /// Compute threads; 0 means as many as `threadCount` finds cores.
+    public var threads = 0
+    /// The instruction set of the kernels; empty means the fastest.
+    public var isa = ""
+    /// Units: images.
+    public var maxBatchSize = 8
+    public var maxQueueDelayMicroseconds = 0
+    /// Units: images.
+    public var maxQueueSize = 256
+    public var maxBodyBytes = 16 << 20
+    public var maxImagesPerRequest = 64
+    public var maxHeaderBytes = 16 << 10
+    public var maxTargetBytes = 8 << 10
+    public var maxPixels = 50_000_000
+    public var maxScans = 100
+    public var maxConnections = 10_000
+    public var backlog = 1024
+    public var headerTimeoutSeconds = 10
+    public var bodyTimeoutSeconds = 60
+    public var idleTimeoutSeconds = 75
+    public var writeTimeoutSeconds = 30
+    public var drainDelaySeconds = 5
+    public var drainTimeoutSeconds = 30
+    /// 0 means none.
+    public var requestDeadlineMilliseconds = 0
+    public var topK = 5
+    public var logLevel = Logger.Level.info
+
+    /// By key; a setting at its default is not in it.
+    var origins: [String: SettingOrigin] = [:]
+    /// What was passed over and its owner should know, each a sentence.
+    public internal(set) var warnings: [String] = []
+
+    /// The defaults.
+    public init() {}
+
+    /// Where the value of the setting called `key` comes from.
+    public func origin(of key: String) -> SettingOrigin { origins[key] ?? .default }
+}
+
+/// Where a value comes from, the strongest first.
+public enum SettingOrigin: Equatable, Sendable {
+    /// A flag of the command line, such as `--port`.
+    case flag(String)
+    /// An environment variable, by its name.
+    case environment(String)
+    /// A configuration file, by its path.
+    case file(String)
+    case `default`
+}
+
+extension SettingOrigin: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .flag(let name): "flag \(name)"
+        case .environment(let name): "environment \(name)"
+        case .file(let path): "file \(path)"
+        case .default: "default"
+        }
+    }
+}
+
+/// Why the settings cannot be used.
+public enum SettingsError: Error, Equatable, Sendable {
+    case unreadableFile(path: String, reason: String)
+    /// Not a JSON object.
+    case malformedFile(path: String, reason: String)
+    case unknownKey(path: String, key: String)
+    /// A value of the wrong type, or one that cannot be.
+    case invalidValue(key: String, value: String, origin: SettingOrigin, allowed: String)
+    /// No directory of models was named, and none is where one is looked for.
+    case noModels(searched: [String])
+}
+
+extension SettingsError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unreadableFile(let path, let reason): "cannot read \(path): \(reason)"
+        case .malformedFile(let path, let reason): "\(path) is not a JSON object of settings: \(reason)"
+        case .unknownKey(let path, let key):
+            "\(path): there is no setting '\(key)'; there are " + Setting.all.map(\.key).joined(separator: ", ")
+        case .invalidValue(let key, let value, let origin, let allowed):
+            "'\(key)' is \(value) (\(origin)), but must be \(allowed)"
+        case .noModels(let searched):
+            "no directory of models: name one with --models, SWIFTLET_MODELS or 'models' in config.json; "
+                + "looked for " + searched.joined(separator: " and ")
+        }
+    }
+}
