@@ -24,8 +24,12 @@ let package = Package(
         .target(name: "Telemetry", dependencies: ["Parallelism"]),
         .target(name: "Tensors"),
 
+        // Service
+        .target(name: "Batching", dependencies: ["Parallelism", "Telemetry", deque]),
+
         // Tests
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "BatchingTests", dependencies: ["Batching", "Parallelism", "Telemetry", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Parallelism", "Telemetry"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
