@@ -20,6 +20,7 @@ let package = Package(
     ],
     targets: [
         // Foundations
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "Parallelism", swiftSettings: [.enableExperimentalFeature("Extern")]),
         .target(name: "Telemetry", dependencies: ["Parallelism"]),
         .target(name: "Tensors"),
@@ -35,17 +36,43 @@ let package = Package(
         .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "Imaging", dependencies: ["CImageCodecs", "Parallelism", "Tensors"]),
 
+        // Server
+        .target(name: "HTTP", dependencies: [httpTypes]),
+        .target(name: "Transport", dependencies: ["Parallelism"]),
+        .target(name: "HTTPServer", dependencies: ["HTTP", "Transport", "Parallelism", httpTypes, logging]),
+
+        // Service
+        .target(name: "Batching", dependencies: ["Parallelism", "Telemetry", deque]),
+        .target(
+            name: "Classification",
+            dependencies: [
+                "Batching", "Checkpoints", "COpenSSL", "HTTPServer", "Imaging", "Inference", "Kernels", "Parallelism",
+                "Telemetry",
+                configuration, logging,
+            ]),
+
+        // Command line
+        .executableTarget(name: "swiftlet", dependencies: ["Classification", argumentParser]),
+
         // Tests
-        .target(name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "BatchingTests", dependencies: ["Batching", "TestSupport"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+        .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestSupport", httpTypes]),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),
+        .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
-        .testTarget(name: "TelemetryTests", dependencies: ["Parallelism", "Telemetry"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "TestSupport"]),
+        .testTarget(name: "TransportTests", dependencies: ["Transport", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets {
+for target in package.targets where target.type != .system {
     target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
 }

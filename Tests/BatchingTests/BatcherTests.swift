@@ -33,7 +33,6 @@ struct BatcherTests {
                     maxBatchSize: batch, maxQueueSize: places, maxQueueDelayMicroseconds: delay, workerCount: workers),
                 metrics: BatcherMetrics(
                     batchSize: registry.histogram("size", "Size.", bounds: [1, 4]).with(),
-                    queueWaitSeconds: registry.histogram("wait_seconds", "Wait.", bounds: [0.001]).with(),
                     flushes: { flushes.with($0.rawValue) }),
                 clock: ManualClock(state: state),
                 submit: { [state] job in
@@ -198,7 +197,6 @@ struct BatcherTests {
             configuration: BatcherConfiguration(maxBatchSize: batch, maxQueueSize: 3000, workerCount: workers),
             metrics: BatcherMetrics(
                 batchSize: registry.histogram("size", "Size.").with(),
-                queueWaitSeconds: registry.histogram("wait_seconds", "Wait.").with(),
                 flushes: { _ in Counter() }),
             submit: { pool.submit($0) },
             expire: { _ in Issue.record("nothing has a deadline here") },
