@@ -9,6 +9,9 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
+/// The commit that is built, for `swiftlet --version`; `+` marks a work tree with changes.
+let commit = Context.gitInformation.map { $0.currentCommit.prefix(12) + ($0.hasUncommittedChanges ? "+" : "") } ?? "unknown"
+
 let package = Package(
     name: "swiftlet",
     dependencies: [
@@ -21,7 +24,7 @@ let package = Package(
     targets: [
         // Foundations
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .target(name: "Parallelism", swiftSettings: [.enableExperimentalFeature("Extern")]),
+        .target(name: "Parallelism"),
         .target(name: "Telemetry", dependencies: ["Parallelism"]),
         .target(name: "Tensors"),
 
@@ -46,19 +49,19 @@ let package = Package(
         .target(
             name: "Classification",
             dependencies: [
-                "Batching", "Checkpoints", "COpenSSL", "HTTPServer", "Imaging", "Inference", "Kernels", "Parallelism",
-                "Telemetry",
-                configuration, logging,
+                "Batching", "COpenSSL", "Checkpoints", "HTTPServer", "Imaging", "Inference", "Telemetry", configuration,
             ]),
 
         // Command line
-        .executableTarget(name: "swiftlet", dependencies: ["Classification", argumentParser]),
+        .target(name: "CBuildInfo", cSettings: [.define("SWIFTLET_COMMIT", to: "\"\(commit)\"")]),
+        .executableTarget(name: "swiftlet", dependencies: ["CBuildInfo", "Classification", argumentParser]),
 
         // Tests
         .target(
             name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
         .testTarget(name: "BatchingTests", dependencies: ["Batching", "TestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+        .testTarget(name: "ClassificationTests", dependencies: ["Classification", "TestSupport"]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestSupport", httpTypes]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),
@@ -67,8 +70,9 @@ let package = Package(
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "TestSupport"]),
-        .testTarget(name: "TransportTests", dependencies: ["Transport", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(name: "TransportTests", dependencies: ["Transport", "TestSupport"]),
+        .testTarget(name: "swiftletTests", dependencies: ["swiftlet", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,3 @@
+#include "CBuildInfo.h"
+
+const char *swiftlet_commit(void) { return SWIFTLET_COMMIT; }

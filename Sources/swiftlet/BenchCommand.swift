@@ -1,0 +1,121 @@
+import ArgumentParser
+import Classification
+import EfficientNet
+import Inference
+import Kernels
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measures how fast the engine computes on this machine.",
+        discussion: """
+            Runs batches back to back after a warm-up, without decoding or network. One worker has all threads to \
+            itself: the latency of a lone request. As many workers as threads share them: the throughput under load. \
+            The cores' own rate of fused multiply-adds is measured beside it.
+
+              swiftlet bench --threads 1
+              swiftlet bench --threads 2 --workers 2 --batch 8
+              swiftlet bench --architecture efficientnet_b4
+            """)
+
+    @Option(help: ArgumentHelp("Images in a batch.", valueName: "images")) var batch = 1
+    @Option(help: ArgumentHelp("Sessions side by side, which share the threads.", valueName: "count")) var workers = 1
+    @Option(help: ArgumentHelp("How long to measure.", valueName: "s")) var seconds = 5.0
+    @Option(
+        help: ArgumentHelp("A variant with random weights, instead of a model of the repository.", valueName: "name"))
+    var architecture: String?
+    @Option(
+        help: ArgumentHelp("Height and width of the images; the variant's own without it.", valueName: "pixels"))
+    var inputSize: Int?
+    @Option(help: OutputFormat.help) var format = OutputFormat.table
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Compute") var compute: ComputeOptions
+    @OptionGroup var configuration: ConfigurationOptions
+
+    func validate() throws {
+        guard (1...Session.mostImages).contains(batch) else {
+            throw ValidationError("--batch is \(batch), but must be 1 to \(Session.mostImages).")
+        }
+        guard seconds > 0, seconds <= 86_400 else {
+            throw ValidationError("--seconds is \(seconds), but must be above 0, and a day at the most.")
+        }
+        guard inputSize == nil || architecture != nil else {
+            throw ValidationError("--input-size needs --architecture: a model of the repository has its own.")
+        }
+    }
+
+    func run() throws {
+        let settings = try configuration.settings(model, compute)
+        let threads = settings.threadCount
+        guard (1...threads).contains(workers) else {
+            throw ValidationError("--workers is \(workers), but must be 1 to \(threads), the number of threads.")
+        }
+        let (name, plan) = try makePlan(settings)
+        let measurement = EngineBenchmark(plan: plan, batch: batch, threads: threads, workers: workers).run(
+            seconds: seconds)
+        let report = Report(
+            model: name, plan: plan, batch: batch, threads: threads, workers: workers, measurement: measurement)
+        try StandardStream.output.write(format == .json ? JSONText.pretty(report) : report.text)
+    }
+
+    private func makePlan(_ settings: Settings) throws -> (name: String, plan: Plan) {
+        guard let architecture else {
+            let model = try settings.loadModel()
+            return (model.name, model.plan)
+        }
+        let variant: Architecture
+        do throws(ArchitectureError) { variant = try Architecture(named: architecture) } catch {
+            throw ValidationError("\(error)")
+        }
+        let graph = Graph(randomWeightsFor: variant)
+        let plan = try Plan(
+            graph: graph, table: settings.kernelTable(), inputHeight: inputSize, inputWidth: inputSize)
+        return (variant.name, plan)
+    }
+
+    struct Report: Encodable {
+        let model: String
+        /// Shapes: [channels, height, width].
+        let input: [Int]
+        let isa: String
+        let batch, threads, workers: Int
+        /// Batches measured.
+        let runs: Int
+        /// Of one batch.
+        let medianMs, meanMs, p95Ms, p99Ms: Double
+        let imagesPerSecond: Double
+        /// Billions of operations a second, two for each multiply-accumulate.
+        let gflops, peakGflops: Double
+
+        init(
+            model: String, plan: Plan, batch: Int, threads: Int, workers: Int, measurement: EngineBenchmark.Measurement
+        ) {
+            self.model = model
+            input = [3, plan.inputHeight, plan.inputWidth]
+            isa = plan.table.isa
+            (self.batch, self.threads, self.workers) = (batch, threads, workers)
+            runs = measurement.sortedSeconds.count
+            medianMs = 1e3 * measurement.quantile(0.5)
+            meanMs = 1e3 * measurement.mean
+            p95Ms = 1e3 * measurement.quantile(0.95)
+            p99Ms = 1e3 * measurement.quantile(0.99)
+            imagesPerSecond = measurement.batchesPerSecond * Double(batch)
+            gflops = 2e-9 * Double(plan.multiplyAccumulates) * imagesPerSecond
+            peakGflops = 1e-9 * measurement.peakOperationsPerSecond
+        }
+
+        var text: String {
+            var table = TextTable([("", .left), ("", .right), ("", .left)])
+            table.add(["median", NumberText.fixed(medianMs, 3), "ms a batch"])
+            table.add(["mean", NumberText.fixed(meanMs, 3), "ms"])
+            table.add(["p95", NumberText.fixed(p95Ms, 3), "ms"])
+            table.add(["p99", NumberText.fixed(p99Ms, 3), "ms"])
+            table.add(["throughput", NumberText.fixed(imagesPerSecond, 1), "images/s"])
+            table.add(["rate", NumberText.fixed(gflops, 1), "GFLOP/s"])
+            table.add(["cores", NumberText.fixed(peakGflops, 1), "GFLOP/s of fused multiply-adds"])
+            table.add(["share", NumberText.fixed(100 * gflops / peakGflops, 1), "% of the cores' rate"])
+            return "\(model), input \(NumberText.shape(input)), batch \(batch), \(isa), threads \(threads), "
+                + "workers \(workers), \(runs) batches\n" + table.text
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import ArgumentParser
+import Checkpoints
+import Classification
+
+extension Settings {
+    /// The model that `model` names, or else the first by name, in its latest version, ready to compute.
+    /// - Throws: `SettingsError`, `CheckpointError`, `KernelError`, `InferenceError`.
+    func loadModel() throws -> ClassifierModel {
+        let repository = ModelRepository(directory: try modelsDirectory(executable: ConfigurationOptions.executable))
+        var name = model
+        if name.isEmpty {
+            guard let first = try repository.entries().first else {
+                throw CheckpointError.repository(path: repository.directory, reason: "has no model")
+            }
+            name = first.name
+        }
+        return try ClassifierModel(repository.model(named: name), table: kernelTable())
+    }
+}

@@ -1,0 +1,100 @@
+import ArgumentParser
+import Classification
+import FoundationEssentials
+import Tensors
+
+/// A group of flags, each the setting of the same name. Their texts are checked where all settings are.
+protocol SettingsOptions: ParsableArguments {}
+
+extension SettingsOptions {
+    /// The flags that were given, by the setting's key.
+    var flags: [String: String] {
+        var flags: [String: String] = [:]
+        for child in Mirror(reflecting: self).children {
+            guard let label = child.label, let option = child.value as? Option<String?> else { continue }
+            if let text = option.wrappedValue { flags[String(label.drop { $0 == "_" })] = text }
+        }
+        return flags
+    }
+}
+
+/// The configuration file.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The configuration file. Without it SWIFTLET_CONFIG, or else ./config.json where there is one.",
+            valueName: "file"))
+    var config: String?
+
+    /// The settings in force; warnings go to standard error.
+    /// - Throws: `ValidationError` for a wrong flag, `SettingsError` for anything else that is wrong.
+    func settings(_ groups: any SettingsOptions...) throws -> Settings {
+        var flags: [String: String] = [:]
+        for group in groups { flags.merge(group.flags) { $1 } }
+        do throws(SettingsError) {
+            let settings = try Settings.load(
+                flags: flags, environment: ProcessInfo.processInfo.environment, configPath: config,
+                executable: Self.executable)
+            for warning in settings.warnings { StandardStream.complain("warning: \(warning)") }
+            return settings
+        } catch { throw Self.usageError(error) }
+    }
+
+    /// A wrong flag is wrong usage, which has an exit code of its own.
+    private static func usageError(_ error: SettingsError) -> any Error {
+        guard case .invalidValue(_, let value, .flag(let flag), let allowed) = error else { return error }
+        return ValidationError("\(flag) is \(value), but must be \(allowed).")
+    }
+
+    /// The path of the running program.
+    static var executable: String? { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") }
+}
+
+/// Which model, and from where.
+struct ModelOptions: SettingsOptions {
+    @Option(help: .setting("models", "dir")) var models: String?
+    @Option(help: .setting("model", "name")) var model: String?
+}
+
+/// How it computes.
+struct ComputeOptions: SettingsOptions {
+    @Option(help: .setting("threads", "count")) var threads: String?
+    @Option(help: .setting("isa", "name")) var isa: String?
+}
+
+/// What only the service needs.
+struct ServiceOptions: SettingsOptions {
+    @Option(help: .setting("host", "address")) var host: String?
+    @Option(help: .setting("port", "number")) var port: String?
+    @Option(help: .setting("backlog", "connections")) var backlog: String?
+    @Option(help: .setting("maxConnections", "count")) var maxConnections: String?
+    @Option(help: .setting("loadModels", "names")) var loadModels: String?
+    @Option(help: .setting("maxBatchSize", "images")) var maxBatchSize: String?
+    @Option(help: .setting("maxQueueDelayMicroseconds", "us")) var maxQueueDelayMicroseconds: String?
+    @Option(help: .setting("maxQueueSize", "images")) var maxQueueSize: String?
+    @Option(help: .setting("requestDeadlineMilliseconds", "ms")) var requestDeadlineMilliseconds: String?
+    @Option(help: .setting("maxBodyBytes", "bytes")) var maxBodyBytes: String?
+    @Option(help: .setting("maxImagesPerRequest", "images")) var maxImagesPerRequest: String?
+    @Option(help: .setting("maxHeaderBytes", "bytes")) var maxHeaderBytes: String?
+    @Option(help: .setting("maxTargetBytes", "bytes")) var maxTargetBytes: String?
+    @Option(help: .setting("maxPixels", "pixels")) var maxPixels: String?
+    @Option(help: .setting("maxScans", "count")) var maxScans: String?
+    @Option(help: .setting("headerTimeoutSeconds", "s")) var headerTimeoutSeconds: String?
+    @Option(help: .setting("bodyTimeoutSeconds", "s")) var bodyTimeoutSeconds: String?
+    @Option(help: .setting("idleTimeoutSeconds", "s")) var idleTimeoutSeconds: String?
+    @Option(help: .setting("writeTimeoutSeconds", "s")) var writeTimeoutSeconds: String?
+    @Option(help: .setting("drainDelaySeconds", "s")) var drainDelaySeconds: String?
+    @Option(help: .setting("drainTimeoutSeconds", "s")) var drainTimeoutSeconds: String?
+    @Option(help: .setting("topK", "count")) var topK: String?
+    @Option(help: .setting("logLevel", "level")) var logLevel: String?
+}
+
+extension ArgumentHelp {
+    /// What the table of settings says about one.
+    fileprivate static func setting(_ key: String, _ valueName: String) -> ArgumentHelp {
+        guard let setting = Setting.named(key) else { preconditionFailure("no setting is called '\(key)'") }
+        let standard = Settings()[setting].description
+        return ArgumentHelp(
+            "\(setting.reason)" + (standard.isEmpty ? "" : " (default: \(standard))"), valueName: valueName)
+    }
+}

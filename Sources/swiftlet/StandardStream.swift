@@ -1,0 +1,54 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Standard output or standard error, unbuffered: every `write` is complete when it returns.
+enum StandardStream: Int32 {
+    case output = 1
+    case error = 2
+
+    var isTerminal: Bool { isatty(rawValue) == 1 }
+
+    /// - Throws: `StreamError` where the text cannot be written, the disk being full for example.
+    func write(_ text: String) throws(StreamError) {
+        var text = text
+        let code = text.withUTF8 { bytes -> Int32 in
+            var rest = UnsafeRawBufferPointer(bytes)[...]
+            while !rest.isEmpty {
+                let view = UnsafeRawBufferPointer(rebasing: rest)
+                let written = systemWrite(rawValue, view.baseAddress, view.count)
+                if written < 0 {
+                    if errno == EINTR { continue }
+                    return errno
+                }
+                rest = rest.dropFirst(written)
+            }
+            return 0
+        }
+        guard code == 0 else { throw StreamError(stream: self, code: code) }
+    }
+
+    /// Tells people something on standard error. Where even that cannot be written nobody is left to tell.
+    static func complain(_ sentence: String) { try? StandardStream.error.write("swiftlet: \(sentence)\n") }
+}
+
+struct StreamError: Error, Equatable, CustomStringConvertible {
+    let stream: StandardStream
+    /// errno's value.
+    let code: Int32
+
+    var description: String { "cannot write to standard \(stream): \(systemMessage(code))" }
+}
+
+/// What the system calls an errno value.
+func systemMessage(_ code: Int32) -> String { strerror(code).map { String(cString: $0) } ?? "error \(code)" }
+
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    #if canImport(Glibc)
+    Glibc.write(descriptor, bytes, count)
+    #else
+    Musl.write(descriptor, bytes, count)
+    #endif
+}
