@@ -20,7 +20,7 @@ let package = Package(
     ],
     targets: [
         // Foundations
-        .target(name: "Parallelism", swiftSettings: [.enableExperimentalFeature("Extern")]),
+        .target(name: "Parallelism"),
         .target(name: "Telemetry", dependencies: ["Parallelism"]),
         .target(name: "Tensors"),
 
