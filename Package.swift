@@ -24,7 +24,7 @@ let package = Package(
     targets: [
         // Foundations
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .target(name: "Parallelism", swiftSettings: [.enableExperimentalFeature("Extern")]),
+        .target(name: "Parallelism"),
         .target(name: "Telemetry", dependencies: ["Parallelism"]),
         .target(name: "Tensors"),
 
@@ -45,12 +45,12 @@ let package = Package(
         .target(name: "HTTPServer", dependencies: ["HTTP", "Transport", "Parallelism", httpTypes, logging]),
 
         // Service
+        .target(name: "Batching", dependencies: ["Parallelism", "Telemetry", deque]),
         .target(
             name: "Classification",
             dependencies: [
-                "Checkpoints", "COpenSSL", "HTTPServer", "Imaging", "Inference", "Kernels", "Parallelism", "Telemetry",
-                configuration, logging,
-            ], exclude: ["ServiceMetrics.swift", "ClassifyParameters.swift", "ServiceFailure.swift", "ImageUpload.swift"]),
+                "Batching", "COpenSSL", "Checkpoints", "HTTPServer", "Imaging", "Inference", "Telemetry", configuration,
+            ]),
 
         // Command line
         .target(name: "CBuildInfo", cSettings: [.define("SWIFTLET_COMMIT", to: "\"\(commit)\"")]),
@@ -59,16 +59,20 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+        .testTarget(name: "BatchingTests", dependencies: ["Batching", "TestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(name: "ClassificationTests", dependencies: ["Classification", "TestSupport"]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestSupport", httpTypes]),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),
         .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
-        .testTarget(name: "swiftletTests", dependencies: ["swiftlet", "TestSupport"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(name: "TransportTests", dependencies: ["Transport", "TestSupport"]),
+        .testTarget(name: "swiftletTests", dependencies: ["swiftlet", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -4,9 +4,6 @@
 
 #define ROUNDING (1 << (CIC_RESAMPLE_BITS - 1))
 
-typedef int32_t quad __attribute__((vector_size(16)));
-typedef uint8_t quad_bytes __attribute__((vector_size(4)));
-
 #define ISA portable
 #define LANES 4
 #include "resample_kernels.h"

@@ -9,7 +9,6 @@ enum ServiceFailure: Error, Equatable, Sendable {
     case emptyBody
     case badBody(reason: String)
     case tooManyImages(count: Int, limit: Int)
-    case imageTooLong(bytes: Int, limit: Int)
     case image(ImageError)
     case unknownModel(name: String)
     case unknownVersion(model: String, version: Int)
@@ -40,7 +39,6 @@ extension ServiceFailure {
         case .emptyBody: (.badRequest, "Empty body", nil)
         case .badBody: (.badRequest, "Malformed body", nil)
         case .tooManyImages: (.contentTooLarge, "Too many images", .tooLarge)
-        case .imageTooLong: (.contentTooLarge, "Image too large", .tooLarge)
         case .image(let error):
             switch error {
             case .unknownFormat: (.unsupportedMediaType, "Unsupported image format", .badImage)
@@ -57,6 +55,9 @@ extension ServiceFailure {
         }
     }
 
+    /// Whether the others of the request's images may still have an answer.
+    var concernsOneImage: Bool { if case .image = self { true } else { false } }
+
     /// A sentence for whoever sent the request.
     var detail: String {
         switch self {
@@ -64,7 +65,6 @@ extension ServiceFailure {
         case .emptyBody: "the body is empty; send an image, a multipart form or JSON"
         case .badBody(let reason): reason
         case .tooManyImages(let count, let limit): "\(count) images are more than the limit of \(limit) a request"
-        case .imageTooLong(let bytes, let limit): "an image of \(bytes) bytes is more than the limit of \(limit)"
         case .image(let error): error.description
         case .unknownModel(let name): "no model is called '\(name)'"
         case .unknownVersion(let model, let version): "model '\(model)' has no version \(version)"

@@ -89,11 +89,15 @@ final class ServiceMetrics: Sendable {
 
     func reject(_ reason: RejectionReason) { rejections[reason]!.increment() }
 
+    func reject(_ failure: ServiceFailure) {
+        if let reason = failure.presentation.reason { reject(reason) }
+    }
+
     /// What the server itself refused.
     func reject(_ rejection: ServerRejection) {
         switch rejection {
-        case .disconnected: reject(.disconnected)
-        case .malformed(let error) where error.status == .contentTooLarge: reject(.tooLarge)
+        case .disconnected: reject(RejectionReason.disconnected)
+        case .malformed(let error) where error.status == .contentTooLarge: reject(RejectionReason.tooLarge)
         case .malformed, .headTimeout, .bodyTimeout: break
         }
     }

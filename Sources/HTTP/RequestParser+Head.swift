@@ -81,8 +81,12 @@ extension RequestParser {
         } else if target.count == 1, target[0] == 0x2A, head.method == .options {
             head.target = "*"
         } else {
-            let schemeBytes = target.count > 7 && target.part(0..<7).equalsIgnoringCase("http://") ? 7 : 8
-            guard target.count > 8, schemeBytes == 7 || target.part(0..<8).equalsIgnoringCase("https://") else {
+            let schemeBytes: Int
+            if target.count > 7, target.part(0..<7).equalsIgnoringCase("http://") {
+                schemeBytes = 7
+            } else if target.count > 8, target.part(0..<8).equalsIgnoringCase("https://") {
+                schemeBytes = 8
+            } else {
                 throw .malformedTarget(target.excerpt)
             }
             var end = schemeBytes

@@ -168,7 +168,7 @@ public struct RequestParser: Sendable {
             if lineBytes > configuration.maximumTargetBytes + 48 {
                 throw .targetTooLong(maximum: configuration.maximumTargetBytes)
             }
-        } else if sectionBytes + lineBytes + 2 > configuration.maximumHeadBytes {
+        } else if lineBytes > 0, sectionBytes + lineBytes + 2 > configuration.maximumHeadBytes {
             throw .headTooLarge(maximum: configuration.maximumHeadBytes)
         }
     }

@@ -43,6 +43,11 @@ public final class PreparedImage: Sendable {
         try body(UnsafeBufferPointer(storage.elements))
     }
 
+    /// The first byte of the pixels, valid while this object lives.
+    ///
+    /// Shapes: `[height, width, 3] u8`, red, green, blue, without gaps.
+    public var unsafePixels: UnsafePointer<UInt8> { UnsafePointer(storage.pointer) }
+
     /// The pixels as a model takes them: `(pixel / 255 − mean) / standardDeviation`, per channel.
     ///
     /// Shapes: `[height, width, 3] f32`.

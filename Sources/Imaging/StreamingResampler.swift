@@ -55,11 +55,11 @@ struct StreamingResampler: ~Copyable, @unchecked Sendable {  // unique owner of 
         emittedCount = 0
         inputByteCount = window.count * 4
         ringRowCount = rows.tapCount
-        ringStride = blendsRowsFirst ? inputByteCount : outputByteCount + 1
+        ringStride = blendsRowsFirst ? inputByteCount : outputByteCount + CIC_RESAMPLE_SLACK
         ring.grow(to: ringRowCount * ringStride)
         if blendsRowsFirst {
             blended.grow(to: inputByteCount + rowSlack)
-            line.grow(to: outputByteCount + 1)
+            line.grow(to: outputByteCount + CIC_RESAMPLE_SLACK)
         }
     }
 
@@ -98,7 +98,7 @@ struct StreamingResampler: ~Copyable, @unchecked Sendable {  // unique owner of 
         }
     }
 
-    /// Writes a byte more than `outputByteCount`.
+    /// Writes up to `CIC_RESAMPLE_SLACK` bytes more than `outputByteCount`.
     private func blendAlong(_ row: UnsafePointer<UInt8>, into output: UnsafeMutablePointer<UInt8>) {
         kernels.horizontal(
             output, row, columns.first, columns.weights, Int32(columns.tapCount), Int32(columns.first.count))

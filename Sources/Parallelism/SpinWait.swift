@@ -1,40 +1,26 @@
-// Swift has no spelling for the processor's spin-loop hint; its own `Synchronization` reaches it in this way.
-#if arch(x86_64)
-@_extern(c, "llvm.x86.sse2.pause") private func x86Pause()
-#elseif arch(arm64)
-@_extern(c, "llvm.aarch64.hint") private func arm64Hint(_ kind: Int32)
-#endif
-
-/// Tells the processor that this is a spin loop, which frees a sibling thread and saves power.
-@inline(__always)
-func spinLoopHint() {
-    #if arch(x86_64)
-    x86Pause()
-    #elseif arch(arm64)
-    arm64Hint(1)  // YIELD
-    #endif
-}
-
-/// A wait by spinning that knows how long it has lasted, and seldom asks the clock.
+/// A wait by spinning that knows how long it has lasted.
+///
+/// Each turn reads the clock. That bounds the wait exactly, and its fenced read of the time stamp counter does what the
+/// processor's pause instruction is for, which Swift cannot express: it spaces out the loads of the line waited on, and
+/// leaves the core's execution units to a sibling thread.
 struct SpinWait {
-    private static let hintsPerClockReading = 32
-
     private let clock = MonotonicClock()
-    private var hints = 0
-    private var start = Instant(nanoseconds: 0)
+    private var start: Instant?
 
     /// Spins once.
     ///
     /// - Returns: false from the moment on that the spinning has lasted `boundNanoseconds`.
     @inline(__always)
     mutating func spin(forAtMostNanoseconds boundNanoseconds: Int64) -> Bool {
-        if hints == 0 { start = clock.now() }
-        hints += 1
-        spinLoopHint()
-        return hints % Self.hintsPerClockReading != 0 || clock.now().nanoseconds(since: start) < boundNanoseconds
+        let now = clock.now()
+        guard let start else {
+            start = now
+            return true
+        }
+        return now.nanoseconds(since: start) < boundNanoseconds
     }
 
     /// Starts the time anew.
     @inline(__always)
-    mutating func reset() { hints = 0 }
+    mutating func reset() { start = nil }
 }

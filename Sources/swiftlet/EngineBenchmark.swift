@@ -75,7 +75,9 @@ struct EngineBenchmark {
 
                 var times: [Double] = []
                 let begin = clock.now()
-                repeat { times.append(runBatch()) } while times.count < Self.leastBatches
+                repeat {
+                    times.append(runBatch())
+                } while times.count < Self.leastBatches
                     || clock.now().seconds(since: begin) < seconds
                 let rate = Double(times.count) / clock.now().seconds(since: begin)
                 measured.enter()

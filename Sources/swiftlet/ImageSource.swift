@@ -120,7 +120,8 @@ extension ImageSource {
             let path = directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
             if isDirectory(path) {
                 if !isLink(path) { files += images(in: path, complain: complain) }
-            } else if let dot = name.lastIndex(of: "."), suffixes.contains(name[name.index(after: dot)...].lowercased()) {
+            } else if let dot = name.lastIndex(of: "."), suffixes.contains(name[name.index(after: dot)...].lowercased())
+            {
                 files.append(path)
             }
         }

@@ -24,7 +24,8 @@ struct ProgressBar {
         let now = clock.now()
         if let lastDrawn, now.seconds(since: lastDrawn) < Self.intervalSeconds, done < total { return }
         lastDrawn = now
-        try StandardStream.error.write("\r\u{1B}[K" + Self.line(done: done, of: total, seconds: now.seconds(since: start)))
+        try StandardStream.error.write(
+            "\r\u{1B}[K" + Self.line(done: done, of: total, seconds: now.seconds(since: start)))
     }
 
     /// Takes the bar away, for other text or at the end; the next update draws it again.

@@ -17,6 +17,7 @@ struct Swiftlet: ParsableCommand {
             """,
         version: Version.line,
         subcommands: [
+            ServeCommand.self,
             ClassifyCommand.self, EvaluateCommand.self, BenchCommand.self, InferCommand.self, DescribeCommand.self,
             ScaleCommand.self, ModelsCommand.self, ConfigCommand.self,
         ])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Imaging
 
-/// Expected values: torchvision 0.2x, `_compute_resized_output_size` and `center_crop`.
+/// Expected values: the formulas of torchvision's `_compute_resized_output_size` and `center_crop`, evaluated by Python.
 struct PreprocessingTests {
     @Test(arguments: [
         (256, 500, 375, 341, 256), (256, 375, 500, 256, 341), (256, 256, 256, 256, 256), (232, 640, 427, 347, 232),

@@ -8,7 +8,11 @@
 // The two passes of a separable resize over 8-bit channels, in fixed point with CIC_RESAMPLE_BITS bits of fraction.
 // Every instruction set gives the same bits.
 
-enum { CIC_RESAMPLE_BITS = 22 };
+enum {
+    CIC_RESAMPLE_BITS = 22,
+    // How many bytes the horizontal pass may write behind its output.
+    CIC_RESAMPLE_SLACK = 16,
+};
 
 typedef enum {
     CIC_ISA_PORTABLE = 0,

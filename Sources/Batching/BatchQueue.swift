@@ -1,0 +1,276 @@
+import DequeModule
+import Parallelism
+
+/// The dynamic batcher's logic: takes events and the time, and says what is to be done. No thread, clock or lock.
+///
+/// An element's way: `reserve` takes places for a request, before its elements are prepared (decoded); `enqueue` puts a
+/// prepared element into the queue; `startBatch` takes elements out of it, oldest first; `release` gives the places
+/// back. So `maxQueueSize` bounds everything between a request's arrival and its answer.
+///
+/// `workerCount` *slots* bound how many batches run at a time. A slot is either running, or scheduled (a job that will
+/// start a batch is in the workers' own queue), or free. While elements are ready, none is left free that could serve them.
+struct BatchQueue<Element> {
+    typealias ReservationID = UInt64
+
+    let configuration: BatcherConfiguration
+
+    private var waiting = Deque<Entry>()
+    private var reservations: [ReservationID: Places] = [:]
+    private var nextReservation: ReservationID = 0
+    private var isDraining = false
+    /// Never later than the first deadline of a waiting element.
+    private var earliestDeadline: Instant?
+    private var armedWake: Instant?
+    private var records = Deque<BatchRecord>()
+
+    /// Places taken, by whatever is being prepared, waits, runs or has not been answered.
+    private(set) var placesInUse = 0
+    /// Elements that have a place and will come, but are not here yet.
+    private(set) var preparingCount = 0
+    private(set) var scheduledCount = 0
+    private(set) var runningCount = 0
+    /// Moving average over recent batches of their time divided by their size; nil before the first.
+    private(set) var nanosecondsPerElement: Double?
+
+    private struct Entry {
+        var element: Element
+        var reservation: ReservationID
+        var deadline: Instant?
+        var enqueuedAt: Instant
+    }
+
+    private struct Places {
+        var count: Int
+        var deadline: Instant?
+        var arrived = 0
+        var isCancelled = false
+
+        var preparing: Int { isCancelled ? 0 : count - arrived }
+    }
+
+    /// Elements to be run together now, oldest first.
+    struct Batch {
+        var elements: [Element]
+        var reason: FlushReason
+        /// How long each has waited in the queue.
+        var waitNanoseconds: [Int64]
+    }
+
+    /// What the caller has to do after an event.
+    struct Actions {
+        /// Elements whose deadline has passed; they are no longer queued.
+        var expired: [Element] = []
+        /// How many jobs to submit to the workers, each of which calls `startBatch(isScheduled: true)`.
+        var jobCount = 0
+        /// When to call `alarmFired`, with this value.
+        var wakeAt: Instant?
+    }
+
+    init(configuration: BatcherConfiguration) { self.configuration = configuration }
+
+    var waitingCount: Int { waiting.count }
+
+    /// The last batches, the latest at the end.
+    var recentBatches: [BatchRecord] { Array(records) }
+
+    /// How many batches are remembered.
+    static var recordCapacity: Int { 64 }
+}
+
+// MARK: - Events
+
+extension BatchQueue {
+    /// Takes `count` places, all or none.
+    ///
+    /// - Throws: `queueFull` where fewer are free; `deadline` where, as recent batches ran, the last of the elements
+    ///   would be ready too late.
+    mutating func reserve(
+        _ count: Int, deadline: Instant?, now: Instant
+    ) throws(ReservationRefusal) -> ReservationID {
+        precondition(count >= 1, "a reservation of \(count) places")
+        let retryAfter = nanoseconds(toRun: placesInUse)
+        guard count <= configuration.maxQueueSize - placesInUse else {
+            throw .queueFull(retryAfterNanoseconds: retryAfter)
+        }
+        if let deadline {
+            let predicted = nanoseconds(toRun: placesInUse + count) + configuration.maxQueueDelayNanoseconds
+            guard now.advanced(byNanoseconds: predicted) < deadline else {
+                throw .deadline(retryAfterNanoseconds: retryAfter)
+            }
+        }
+        defer { nextReservation += 1 }
+        reservations[nextReservation] = Places(count: count, deadline: deadline)
+        placesInUse += count
+        preparingCount += count
+        return nextReservation
+    }
+
+    /// Puts an element into one of its reservation's places. A worker of the pool that ends its job with this may run
+    /// a batch at once, which saves a lone element the way through the workers' queue: `canRunHere`.
+    ///
+    /// - Returns: nil where the reservation has been cancelled or released; the batch is for the caller to run.
+    /// - Precondition: no more elements than places.
+    mutating func enqueue(
+        _ element: Element, reservation: ReservationID, canRunHere: Bool, now: Instant
+    ) -> (batch: Batch?, actions: Actions)? {
+        guard var places = reservations[reservation], !places.isCancelled else { return nil }
+        precondition(places.arrived < places.count, "more elements than the \(places.count) places reserved")
+        places.arrived += 1
+        reservations[reservation] = places
+        preparingCount -= 1
+        waiting.append(
+            Entry(element: element, reservation: reservation, deadline: places.deadline, enqueuedAt: now))
+        if let deadline = places.deadline { earliestDeadline = min(deadline, earliestDeadline ?? deadline) }
+        // While others are being prepared the batch is worth waiting for, but not any longer than it takes to fill.
+        if canRunHere, preparingCount == 0 || waiting.count >= configuration.maxBatchSize {
+            return startBatch(isScheduled: false, now: now)
+        }
+        return (nil, settle(now))
+    }
+
+    /// A worker is ready to run a batch.
+    ///
+    /// - Parameter isScheduled: whether it comes from a job that `Actions.jobCount` asked for.
+    /// - Returns: the batch, if there is one, after which `endBatch` is to be called.
+    mutating func startBatch(isScheduled: Bool, now: Instant) -> (batch: Batch?, actions: Actions) {
+        if isScheduled { scheduledCount -= 1 }
+        let expired = expire(now)
+        let batch = isReady(now) && runningCount < configuration.workerCount ? takeBatch(now) : nil
+        var actions = settle(now)
+        actions.expired = expired + actions.expired
+        return (batch, actions)
+    }
+
+    /// A batch has been run.
+    mutating func endBatch(_ record: BatchRecord, now: Instant) -> Actions {
+        runningCount -= 1
+        if records.count == Self.recordCapacity { records.removeFirst() }
+        records.append(record)
+        let latest = Double(record.computeNanoseconds) / Double(record.size)
+        nanosecondsPerElement = nanosecondsPerElement.map { $0 + (latest - $0) / 5 } ?? latest
+        return settle(now)
+    }
+
+    /// The workers' queue did not take a job: it is to be tried again soon.
+    mutating func jobWasRefused(now: Instant) -> Actions {
+        scheduledCount -= 1
+        var actions = Actions()
+        arm(now.advanced(byNanoseconds: 1_000_000), in: &actions)
+        return actions
+    }
+
+    /// The alarm that was asked for with this `wakeAt` has gone off. It may be early, late, or no longer of interest.
+    mutating func alarmFired(_ wakeAt: Instant, now: Instant) -> Actions {
+        if armedWake == wakeAt { armedWake = nil }
+        return settle(now)
+    }
+
+    /// Removes the reservation's elements that no batch has taken yet; those still to come will not be let in. The
+    /// places stay taken.
+    ///
+    /// - Returns: the elements removed.
+    mutating func cancel(_ reservation: ReservationID) -> [Element] {
+        guard let places = reservations[reservation], !places.isCancelled else { return [] }
+        preparingCount -= places.preparing
+        reservations[reservation]!.isCancelled = true
+        return remove { $0.reservation == reservation }
+    }
+
+    /// Gives the places back, cancelling what still waits in them. Later calls do nothing.
+    ///
+    /// - Returns: the elements removed.
+    mutating func release(_ reservation: ReservationID) -> [Element] {
+        let removed = cancel(reservation)
+        if let places = reservations.removeValue(forKey: reservation) { placesInUse -= places.count }
+        return removed
+    }
+
+    /// From now on no element waits for a batch to fill. Places may still be reserved.
+    mutating func drain(now: Instant) -> Actions {
+        isDraining = true
+        return settle(now)
+    }
+}
+
+// MARK: - Rules
+
+extension BatchQueue {
+    /// How long `count` elements take with all workers at the rate of recent batches, and one at the least.
+    func nanoseconds(toRun count: Int) -> Int64 {
+        guard count > 0, let each = nanosecondsPerElement else { return 0 }
+        return Int64(max(each, Double(count) * each / Double(configuration.workerCount)))
+    }
+
+    private func isReady(_ now: Instant) -> Bool {
+        guard let oldest = waiting.first else { return false }
+        return configuration.maxQueueDelayMicroseconds == 0 || isDraining
+            || waiting.count >= configuration.maxBatchSize || dueTime(of: oldest) <= now
+    }
+
+    private func dueTime(of entry: Entry) -> Instant {
+        entry.enqueuedAt.advanced(byNanoseconds: configuration.maxQueueDelayNanoseconds)
+    }
+
+    /// How many elements the next batch takes: an equal share for each slot whose worker has nothing to prepare, and
+    /// with a queue delay, which asks for large batches, all.
+    private var share: Int {
+        guard configuration.maxQueueDelayMicroseconds == 0 else { return configuration.maxBatchSize }
+        let sharers = max(1, configuration.workerCount - runningCount - preparingCount)
+        return max(1, min(configuration.maxBatchSize, (waiting.count + sharers - 1) / sharers))
+    }
+
+    private mutating func takeBatch(_ now: Instant) -> Batch {
+        let size = min(share, waiting.count)
+        let reason: FlushReason =
+            if size == configuration.maxBatchSize {
+                .full
+            } else if isDraining {
+                .drain
+            } else {
+                configuration.maxQueueDelayMicroseconds > 0 ? .delay : .idle
+            }
+        let entries = waiting.prefix(size)
+        let batch = Batch(
+            elements: entries.map(\.element), reason: reason,
+            waitNanoseconds: entries.map { now.nanoseconds(since: $0.enqueuedAt) })
+        waiting.removeFirst(size)
+        runningCount += 1
+        return batch
+    }
+
+    /// After each event: lets go of what is late, fills free slots with jobs, and sets the alarm.
+    private mutating func settle(_ now: Instant) -> Actions {
+        var actions = Actions(expired: expire(now))
+        if isReady(now) {
+            // With a delay, what is left over after full batches has its own time to wait.
+            let isDelaying = configuration.maxQueueDelayMicroseconds > 0 && !isDraining
+            let batches = isDelaying ? max(1, waiting.count / share) : (waiting.count + share - 1) / share
+            let free = configuration.workerCount - runningCount - scheduledCount
+            actions.jobCount = max(0, min(free, batches - scheduledCount))
+            scheduledCount += actions.jobCount
+        } else if let oldest = waiting.first {
+            arm(dueTime(of: oldest), in: &actions)
+        }
+        if let deadline = earliestDeadline { arm(deadline, in: &actions) }
+        return actions
+    }
+
+    private mutating func arm(_ time: Instant, in actions: inout Actions) {
+        if let armed = armedWake, armed <= time { return }
+        armedWake = time
+        actions.wakeAt = time
+    }
+
+    private mutating func expire(_ now: Instant) -> [Element] {
+        guard let earliest = earliestDeadline, earliest <= now else { return [] }
+        let expired = remove { entry in entry.deadline.map { $0 <= now } ?? false }
+        earliestDeadline = waiting.lazy.compactMap(\.deadline).min()
+        return expired
+    }
+
+    private mutating func remove(where isRemoved: (Entry) -> Bool) -> [Element] {
+        let removed = waiting.filter(isRemoved).map(\.element)
+        if !removed.isEmpty { waiting.removeAll(where: isRemoved) }
+        return removed
+    }
+}

@@ -1,0 +1,191 @@
+import Dispatch
+import Parallelism
+
+/// Collects elements that come one by one into batches, and has them run by workers that it shares with other jobs.
+///
+/// A request first reserves a place for each of its elements, and is refused whole where there are not enough
+/// (`reserve`). Its elements are then prepared by jobs of the same workers, and each job ends with
+/// `Reservation.enqueue`. The places go back when the request is answered (`Reservation.release`).
+///
+/// ## The order of work
+/// Preparing and running both happen on one pool with one first-in, first-out queue of jobs.
+/// - As soon as an element is ready and fewer than `workerCount` batches run or are scheduled, a batch job goes to the
+///   end of that queue. It decides what it takes when it starts, not when it is submitted: the elements prepared by the
+///   jobs before it ride along. So batches grow with the load, and shrink to one element without it.
+/// - No job is passed over: a batch waits for the preparations that were queued before it, at most `maxQueueSize` of
+///   them, and a preparation for at most `workerCount` batch jobs. A worker runs one batch a job and then takes the
+///   queue's head again, so that a stream of batches starves neither preparations nor another model's batcher.
+/// - Elements leave in the order in which they were enqueued.
+/// - A worker that has just enqueued an element runs a batch on the spot when nothing else is being prepared (a lone
+///   request pays for no second way through the queue) or when the batch is full (waiting would gain nothing).
+/// - Where several workers are free, they share what waits evenly, and need no barrier between them. With a queue
+///   delay, which asks for large batches, one takes it all.
+///
+/// With 2 workers and 16 connections that each send the next image after an answer: both workers prepare what is
+/// queued; after `maxBatchSize` elements one of them runs these while the other goes on preparing, until it has a full
+/// batch too or nothing is left to prepare. Answers then bring new images, which queue up behind at most one scheduled
+/// batch a worker.
+///
+/// Concurrency: every method may be called from any thread. No closure is called with a lock held.
+public final class Batcher<Element: Sendable>: Sendable {
+    public typealias Work = @Sendable () -> Void
+
+    private let queue: Lock<BatchQueue<Element>>
+    private let metrics: BatcherMetrics
+    private let clock: any Clock
+    private let submit: @Sendable (@escaping Work) -> Bool
+    private let wakeAfter: @Sendable (_ nanoseconds: Int64, @escaping Work) -> Void
+    private let expire: @Sendable (Element) -> Void
+    private let runBatch: @Sendable ([Element], FlushReason) -> Void
+
+    /// - Parameters:
+    ///   - submit: puts a job at the end of the workers' queue; false when it is full, whereupon it is tried again a
+    ///     millisecond later.
+    ///   - wakeAfter: calls its argument once, after so many nanoseconds, on any thread.
+    ///   - expire: told of an element whose deadline passed before it was run. Must not block.
+    ///   - run: runs a batch of 1 to `maxBatchSize` elements on the calling worker, and returns when it is done. The
+    ///     elements carry with them whom to tell.
+    public init(
+        configuration: BatcherConfiguration, metrics: BatcherMetrics, clock: any Clock = MonotonicClock(),
+        submit: @escaping @Sendable (@escaping Work) -> Bool,
+        wakeAfter: @escaping @Sendable (_ nanoseconds: Int64, @escaping Work) -> Void = { nanoseconds, work in
+            DispatchQueue.global().asyncAfter(
+                deadline: .now() + .nanoseconds(Int(nanoseconds)), execute: DispatchWorkItem(block: work))
+        },
+        expire: @escaping @Sendable (Element) -> Void,
+        run: @escaping @Sendable ([Element], FlushReason) -> Void
+    ) {
+        queue = Lock(BatchQueue(configuration: configuration))
+        self.metrics = metrics
+        self.clock = clock
+        self.submit = submit
+        self.wakeAfter = wakeAfter
+        self.expire = expire
+        runBatch = run
+    }
+
+    /// Takes a place for each of a request's elements, before any of them is prepared.
+    ///
+    /// - Throws: `queueFull` where fewer places are free; `deadline` where recent batches say that the answer would be
+    ///   late. Nothing is taken then.
+    /// - Precondition: `places` is at least 1.
+    public func reserve(
+        places: Int, deadline: Instant? = nil
+    ) throws(ReservationRefusal) -> Reservation<Element> {
+        let now = clock.now()
+        let id = try queue.withLock { queue throws(ReservationRefusal) in
+            try queue.reserve(places, deadline: deadline, now: now)
+        }
+        return Reservation(batcher: self, id: id, deadline: deadline)
+    }
+
+    /// From now on no element waits for a batch to fill.
+    public func drain() {
+        let now = clock.now()
+        perform(queue.withLock { $0.drain(now: now) })
+    }
+
+    /// Prepared elements that no batch has taken yet.
+    public var waitingCount: Int { queue.withLock { $0.waitingCount } }
+
+    /// Places taken by requests that have not been answered.
+    public var placesInUse: Int { queue.withLock { $0.placesInUse } }
+
+    /// When all that is in the queue now will have been run, at the rate of recent batches. Units: nanoseconds.
+    public var estimatedWaitNanoseconds: Int64 { queue.withLock { $0.nanoseconds(toRun: $0.placesInUse) } }
+
+    /// The last 64 batches, the latest at the end.
+    public var recentBatches: [BatchRecord] { queue.withLock { $0.recentBatches } }
+}
+
+// MARK: - The queue's actions
+
+extension Batcher {
+    fileprivate func enqueue(_ element: Element, reservation: UInt64, canRunBatch: Bool) -> Bool {
+        let now = clock.now()
+        let outcome = queue.withLock {
+            $0.enqueue(element, reservation: reservation, canRunHere: canRunBatch, now: now)
+        }
+        guard let outcome else { return false }
+        perform(outcome.actions)
+        if let batch = outcome.batch { run(batch) }
+        return true
+    }
+
+    fileprivate func cancel(_ reservation: UInt64) -> [Element] { queue.withLock { $0.cancel(reservation) } }
+    fileprivate func release(_ reservation: UInt64) -> [Element] { queue.withLock { $0.release(reservation) } }
+
+    private func perform(_ actions: BatchQueue<Element>.Actions) {
+        for _ in 0..<actions.jobCount {
+            let isAccepted = submit { self.runScheduledBatch() }
+            if isAccepted { continue }
+            let now = clock.now()
+            arm(queue.withLock { $0.jobWasRefused(now: now) })
+        }
+        arm(actions)
+        actions.expired.forEach(expire)
+    }
+
+    private func arm(_ actions: BatchQueue<Element>.Actions) {
+        guard let wakeAt = actions.wakeAt else { return }
+        wakeAfter(max(0, wakeAt.nanoseconds(since: clock.now()))) { [weak self] in self?.alarmFired(wakeAt) }
+    }
+
+    private func alarmFired(_ wakeAt: Instant) {
+        let now = clock.now()
+        perform(queue.withLock { $0.alarmFired(wakeAt, now: now) })
+    }
+
+    private func runScheduledBatch() {
+        let now = clock.now()
+        let (batch, actions) = queue.withLock { $0.startBatch(isScheduled: true, now: now) }
+        perform(actions)
+        if let batch { run(batch) }
+    }
+
+    private func run(_ batch: BatchQueue<Element>.Batch) {
+        metrics.count(batch)
+        let start = clock.now()
+        runBatch(batch.elements, batch.reason)
+        let end = clock.now()
+        let record = BatchRecord(
+            size: batch.elements.count, reason: batch.reason, longestWaitNanoseconds: batch.waitNanoseconds.max() ?? 0,
+            computeNanoseconds: end.nanoseconds(since: start))
+        perform(queue.withLock { $0.endBatch(record, now: end) })
+    }
+}
+
+/// A request's places in a batcher's queue. Whoever forgets to release them does so by letting go of this.
+public final class Reservation<Element: Sendable>: Sendable {
+    public let deadline: Instant?
+    private let batcher: Batcher<Element>
+    private let id: UInt64
+
+    fileprivate init(batcher: Batcher<Element>, id: UInt64, deadline: Instant?) {
+        self.batcher = batcher
+        self.id = id
+        self.deadline = deadline
+    }
+
+    deinit { _ = batcher.release(id) }
+
+    /// Puts a prepared element into the queue.
+    ///
+    /// - Parameter canRunBatch: whether a batch may be run on the calling thread before this returns: true as the last
+    ///   act of a job on one of the workers, false on threads that must not be held up.
+    /// - Returns: false, with the element left out, where the reservation has been cancelled or released.
+    /// - Precondition: no more elements than places.
+    public func enqueue(_ element: Element, canRunBatch: Bool) -> Bool {
+        batcher.enqueue(element, reservation: id, canRunBatch: canRunBatch)
+    }
+
+    /// Takes those elements back that no batch has taken yet, and refuses those still to come. The places stay taken
+    /// until `release`.
+    ///
+    /// - Returns: the elements taken back, which nobody else will tell about.
+    public func cancel() -> [Element] { batcher.cancel(id) }
+
+    /// Gives the places back. Elements still in them are taken back as by `cancel`.
+    @discardableResult
+    public func release() -> [Element] { batcher.release(id) }
+}

@@ -1,0 +1,193 @@
+import Batching
+import HTTP
+import HTTPServer
+import Imaging
+import Inference
+import Parallelism
+
+/// One classify request on its way: its images are decoded, wait, are computed, and the last one's end sends the answer.
+///
+/// Concurrency: every method may be called from any thread.
+final class ClassifyJob: Sendable {
+    private enum Outcome {
+        case predictions([Prediction], width: Int, height: Int)
+        case failure(ServiceFailure)
+    }
+
+    private struct State {
+        var outcomes: [Outcome?]
+        var missing: Int
+        /// Summed over the images.
+        var decodeNanoseconds: Int64 = 0
+        var resizeNanoseconds: Int64 = 0
+        /// The longest of the images.
+        var queueNanoseconds: Int64 = 0
+        var computeNanoseconds: Int64 = 0
+        var isCancelled = false
+        /// Let go with the answer.
+        var reservation: Reservation<PendingImage>?
+    }
+
+    let runner: ModelRunner
+    let topK: Int
+    private let images: [UploadedImage]
+    private let request: (id: String, received: Instant, deadlineMilliseconds: Int?)
+    private let responder: Responder
+    private let service: ServiceContext
+    private let submitted: Instant
+    private let state: Lock<State>
+
+    init(
+        _ images: [UploadedImage], request: Request, deadlineMilliseconds: Int?, topK: Int, runner: ModelRunner,
+        reservation: Reservation<PendingImage>, responder: Responder, service: ServiceContext
+    ) {
+        self.images = images
+        self.request = (request.id, request.received, deadlineMilliseconds)
+        self.topK = topK
+        self.runner = runner
+        self.responder = responder
+        self.service = service
+        submitted = service.clock.now()
+        state = Lock(
+            State(outcomes: Array(repeating: nil, count: images.count), missing: images.count, reservation: reservation)
+        )
+    }
+
+    /// Sends every image to the workers.
+    func start() {
+        responder.onCancel { [weak self] in self?.cancel() }
+        for index in images.indices where !service.pool.submit({ self.prepare(index) }) {
+            fail(index, .queueFull(places: images.count, retryAfterSeconds: 1))
+        }
+    }
+
+    /// The client is gone: nothing that has not begun is done any more.
+    private func cancel() {
+        let reservation = state.withLock { state in
+            state.isCancelled = true
+            return state.reservation.take()
+        }
+        reservation?.release()
+    }
+
+    /// Decodes image `index` and puts it into the queue. Runs on a worker.
+    private func prepare(_ index: Int) {
+        let started = service.clock.now()
+        let (isCancelled, reservation) = state.withLock { ($0.isCancelled, $0.reservation) }
+        guard !isCancelled, let reservation else { return }
+        if let deadline = reservation.deadline, started > deadline {
+            return expire(index)
+        }
+        let prepared: PreparedImage
+        do throws(ImageError) {
+            prepared = try service.decoders.prepare(images[index], runner.model.preprocessing, pool: service.pool)
+        } catch {
+            return fail(index, .image(error))
+        }
+        let enqueued = service.clock.now()
+        state.withLock { state in
+            state.decodeNanoseconds += prepared.durations.decodeNanoseconds
+            state.resizeNanoseconds += prepared.durations.resizeNanoseconds
+        }
+        let image = PendingImage(
+            job: self, index: index, prepared: prepared, waitedNanoseconds: started.nanoseconds(since: submitted),
+            enqueued: enqueued)
+        // False where the client has gone in the meantime.
+        _ = reservation.enqueue(image, canRunBatch: true)
+    }
+
+    /// Takes the result of an image, whose batch ran from `start` to `end`.
+    func finish(_ image: PendingImage, logits: [Float], start: Instant, end: Instant) {
+        let predictions = Prediction.top(topK, logits: logits)
+        runner.metrics.topProbability.observe(Double(predictions[0].probability))
+        let waited = image.waitedNanoseconds + start.nanoseconds(since: image.enqueued)
+        state.withLock { state in
+            state.queueNanoseconds = max(state.queueNanoseconds, waited)
+            state.computeNanoseconds = max(state.computeNanoseconds, end.nanoseconds(since: start))
+        }
+        complete(
+            image.index,
+            .predictions(predictions, width: image.prepared.sourceWidth, height: image.prepared.sourceHeight))
+    }
+
+    /// The deadline has passed before image `index` was computed.
+    func expire(_ index: Int) {
+        fail(index, .deadlinePassed(milliseconds: request.deadlineMilliseconds ?? 0))
+    }
+
+    private func fail(_ index: Int, _ failure: ServiceFailure) { complete(index, .failure(failure)) }
+
+    private func complete(_ index: Int, _ outcome: Outcome) {
+        let finished = state.withLock { state -> State? in
+            guard state.outcomes[index] == nil else { return nil }
+            state.outcomes[index] = outcome
+            state.missing -= 1
+            guard state.missing == 0, !state.isCancelled else { return nil }
+            return state
+        }
+        guard let finished else { return }
+        let reservation = state.withLock { $0.reservation.take() }
+        answer(finished)
+        reservation?.release()
+    }
+
+    private func answer(_ state: State) {
+        let begun = service.clock.now()
+        var stages = [
+            Stage(name: "decode", seconds: Double(state.decodeNanoseconds) * 1e-9),
+            Stage(name: "resize", seconds: Double(state.resizeNanoseconds) * 1e-9),
+            Stage(name: "queue", seconds: Double(state.queueNanoseconds) * 1e-9),
+            Stage(name: "compute", seconds: Double(state.computeNanoseconds) * 1e-9),
+        ]
+        // The only image's failure is the request's, and so is a refusal that has nothing to do with the image.
+        for case .failure(let failure)? in state.outcomes {
+            service.metrics.reject(failure)
+        }
+        for case .failure(let failure)? in state.outcomes where images.count == 1 || !failure.concernsOneImage {
+            return responder.respond(failure.response(requestID: request.id, stages: stages))
+        }
+        let body = encode(state.outcomes)
+        stages.append(Stage(name: "encode", seconds: service.clock.now().seconds(since: begun)))
+        responder.respond(Response(contentType: "application/json", body: body, stages: stages))
+    }
+
+    private func encode(_ outcomes: [Outcome?]) -> [UInt8] {
+        var json = JSONWriter(capacity: 128 + outcomes.count * (64 + topK * 96))
+        json.object {
+            $0.value("model", runner.model.name)
+            $0.value("version", String(runner.model.version))
+            $0.array("results") {
+                for outcome in outcomes { encode(outcome!, to: &$0) }
+            }
+        }
+        return json.bytes
+    }
+
+    private func encode(_ outcome: Outcome, to json: inout JSONWriter) {
+        switch outcome {
+        case .predictions(let predictions, let width, let height):
+            json.object {
+                $0.value("width", width)
+                $0.value("height", height)
+                $0.array("predictions") {
+                    for prediction in predictions {
+                        $0.object {
+                            $0.value("index", prediction.index)
+                            $0.value("label", runner.model.labels[prediction.index])
+                            $0.value("probability", prediction.probability)
+                        }
+                    }
+                }
+            }
+        case .failure(let failure):
+            json.object {
+                $0.object("error") {
+                    let (status, title, _) = failure.presentation
+                    $0.value("title", title)
+                    $0.value("status", status.code)
+                    $0.value("detail", failure.detail)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import Batching
+import HTTP
+import HTTPServer
+import HTTPTypes
+import Parallelism
+import Telemetry
+
+/// The paths that the service answers, which are also what metrics call them.
+enum Routes {
+    static let classify = "/v1/classify"
+    static let models = "/v1/models"
+    static let model = "/v1/models/{name}"
+    static let live = "/livez"
+    static let ready = "/readyz"
+    static let metrics = "/metrics"
+    /// What the server calls requests that match no route.
+    static let unmatched = "unmatched"
+
+    static func router(_ service: ServiceContext) -> Router {
+        var router = Router()
+        router.add(.post, classify) { service.classify($0, $1) }
+        router.add(.get, models) { service.listModels($0, $1) }
+        router.add(.get, model) { service.describeModel($0, $1) }
+        router.add(.get, live) { _, responder in responder.respond(.text("live\n")) }
+        router.add(.get, ready) { service.answerReadiness($0, $1) }
+        router.add(.get, metrics) { service.answerMetrics($0, $1) }
+        return router
+    }
+}
+
+extension Response {
+    static func text(_ text: String) -> Response {
+        Response(contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
+    }
+}
+
+extension ServiceContext {
+    func answerReadiness(_ request: Request, _ responder: Responder) {
+        switch state {
+        case .ready: responder.respond(.text("ready\n"))
+        case .loading: responder.respond(ServiceFailure.notReady(reason: "loading").response(requestID: request.id))
+        case .draining: responder.respond(ServiceFailure.notReady(reason: "draining").response(requestID: request.id))
+        }
+    }
+
+    func answerMetrics(_ request: Request, _ responder: Responder) {
+        let format = ExpositionFormat(accept: request.fields[.accept])
+        // Rendering walks all series and reads /proc: not on an event loop.
+        let isAccepted = pool.submit { [metrics] in
+            responder.respond(
+                Response(contentType: format.contentType, body: Array(metrics.registry.render(format).utf8)))
+        }
+        if !isAccepted {
+            responder.respond(
+                ServiceFailure.queueFull(places: 1, retryAfterSeconds: 1).response(requestID: request.id))
+        }
+    }
+
+    func listModels(_ request: Request, _ responder: Responder) {
+        let catalogue = catalogue
+        var json = JSONWriter()
+        json.object {
+            if let name = catalogue.defaultModel { $0.value("default_model", name) }
+            $0.array("models") {
+                for runner in catalogue.all { describe(runner.model, catalogue, to: &$0) }
+            }
+        }
+        responder.respond(Response(contentType: "application/json", body: json.bytes))
+    }
+
+    /// All versions of one model.
+    func describeModel(_ request: Request, _ responder: Responder) {
+        let catalogue = catalogue
+        let name = request.parameters["name"] ?? ""
+        guard let versions = catalogue.runners[name] else {
+            return responder.respond(ServiceFailure.unknownModel(name: name).response(requestID: request.id))
+        }
+        var json = JSONWriter()
+        json.object {
+            $0.value("name", name)
+            $0.array("versions") {
+                for runner in versions { describe(runner.model, catalogue, to: &$0) }
+            }
+        }
+        responder.respond(Response(contentType: "application/json", body: json.bytes))
+    }
+
+    private func describe(_ model: ClassifierModel, _ catalogue: Catalogue, to json: inout JSONWriter) {
+        let description = model.stored.description
+        json.object {
+            $0.value("name", model.name)
+            $0.value("version", String(model.version))
+            $0.value("architecture", model.plan.architecture.name)
+            $0.value("input_size", description.inputSize)
+            $0.value("precision", description.precision.rawValue)
+            $0.value("labels", model.plan.classCount)
+            $0.value("parameters", model.plan.architecture.parameterCount)
+            $0.value("macs", model.plan.multiplyAccumulates)
+            $0.object("preprocessing") {
+                $0.value("resize", description.resize)
+                $0.value("crop", description.crop)
+                $0.value("filter", description.filter.rawValue)
+                $0.array("mean") { list in for value in description.mean { list.value(nil, value) } }
+                $0.array("std") { list in for value in description.standardDeviation { list.value(nil, value) } }
+            }
+            if let licence = description.licence { $0.value("licence", licence) }
+            if let summary = description.summary { $0.value("description", summary) }
+            // Null until it has been computed, shortly after the start.
+            if let digest = catalogue.digest(of: model) { $0.value("sha256", digest) } else { $0.null("sha256") }
+        }
+    }
+}
+
+// MARK: - Classify
+
+extension ServiceContext {
+    func classify(_ request: Request, _ responder: Responder) {
+        do throws(ServiceFailure) {
+            let parameters = try ClassifyParameters(request)
+            let runner = try catalogue.runner(model: parameters.model, version: parameters.version)
+            let classes = runner.model.plan.classCount
+            let topK = parameters.topK ?? min(settings.topK, classes)
+            guard topK <= classes else {
+                throw .badParameter(name: "top_k", reason: "\(topK) is not between 1 and \(classes)")
+            }
+            let upload = try ImageUpload(request)
+            if case .raw = upload {
+                try begin([UploadedImage(request.body)], request, parameters, topK, runner, responder)
+                return
+            }
+            // Taking several images out of a body is work for a worker.
+            let limit = settings.maxImagesPerRequest
+            let isAccepted = pool.submit {
+                do throws(ServiceFailure) {
+                    let images = try upload.images(in: request.body, limit: limit)
+                    try self.begin(images, request, parameters, topK, runner, responder)
+                } catch { self.refuse(error, request, responder) }
+            }
+            if !isAccepted { throw .queueFull(places: 1, retryAfterSeconds: 1) }
+        } catch { refuse(error, request, responder) }
+    }
+
+    private func refuse(_ failure: ServiceFailure, _ request: Request, _ responder: Responder) {
+        metrics.reject(failure)
+        responder.respond(failure.response(requestID: request.id))
+    }
+
+    /// Takes the places and sends the images on their way.
+    private func begin(
+        _ images: [UploadedImage], _ request: Request, _ parameters: ClassifyParameters, _ topK: Int,
+        _ runner: ModelRunner, _ responder: Responder
+    ) throws(ServiceFailure) {
+        let milliseconds =
+            parameters.deadlineMilliseconds
+            ?? (settings.requestDeadlineMilliseconds > 0 ? settings.requestDeadlineMilliseconds : nil)
+        let deadline = milliseconds.map { request.received.advanced(byNanoseconds: Int64($0) * 1_000_000) }
+        let reservation: Reservation<PendingImage>
+        do throws(ReservationRefusal) {
+            reservation = try runner.batcher.reserve(places: images.count, deadline: deadline)
+        } catch {
+            switch error {
+            case .queueFull(let nanoseconds):
+                throw .queueFull(places: images.count, retryAfterSeconds: Double(nanoseconds) * 1e-9)
+            case .deadline(let nanoseconds):
+                throw .deadlineUnmeetable(
+                    milliseconds: milliseconds ?? 0, retryAfterSeconds: Double(nanoseconds) * 1e-9)
+            }
+        }
+        ClassifyJob(
+            images, request: request, deadlineMilliseconds: milliseconds, topK: topK, runner: runner,
+            reservation: reservation, responder: responder, service: self
+        ).start()
+    }
+}

@@ -1,0 +1,82 @@
+import Checkpoints
+import Dispatch
+import HTTPServer
+import Logging
+import Parallelism
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A service run as a process: signals begin and hasten its drain, and the process ends when it is over.
+///
+/// SIGTERM and SIGINT begin the drain; a second one skips the drain delay.
+public final class ServiceProcess: Sendable {
+    private enum Phase {
+        case serving, delaying, finishing
+    }
+
+    private let service: ClassificationService
+    private let logger: Logger
+    private let say: @Sendable (String) -> Void
+    private let phase = Lock(Phase.serving)
+    private let queue = DispatchQueue(label: "swiftlet.process")
+    private let signalSources = Lock<[any DispatchSourceSignal]>([])
+
+    /// - Parameter say: prints a line for whoever started the process.
+    public init(service: ClassificationService, logger: Logger, say: @escaping @Sendable (String) -> Void) {
+        self.service = service
+        self.logger = logger
+        self.say = say
+    }
+
+    /// Starts the service and serves until a signal; does not return.
+    /// - Throws: what `ClassificationService.start` throws.
+    public func run(repository: ModelRepository) throws -> Never {
+        for number in [SIGTERM, SIGINT] {
+            // The default action would end the process before the source hears of the signal.
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+            source.setEventHandler { [self] in receivedSignal() }
+            source.resume()
+            signalSources.withLock { $0.append(source) }
+        }
+        let address = try service.start(repository: repository)
+        logger.info(
+            "ready", metadata: ["models": "\(service.modelNames)", "default_model": "\(service.defaultModel ?? "")"])
+        say("listening on http://\(address)")
+        dispatchMain()
+    }
+
+    private func receivedSignal() {
+        switch phase.withLock({ $0 }) {
+        case .serving:
+            phase.withLock { $0 = .delaying }
+            let seconds = service.settings.drainDelaySeconds
+            logger.info("draining", metadata: ["delay_seconds": "\(seconds)"])
+            service.beginDrain()
+            queue.asyncAfter(deadline: .now() + .seconds(seconds)) { [self] in finish() }
+        case .delaying: finish()
+        case .finishing: break
+        }
+    }
+
+    private func finish() {
+        let isFirst = phase.withLock { phase in
+            defer { phase = .finishing }
+            return phase != .finishing
+        }
+        guard isFirst else { return }
+        let limit = service.settings.drainTimeoutSeconds
+        queue.asyncAfter(deadline: .now() + .seconds(limit)) { [self] in
+            say("drain not finished after \(limit) s: requests in flight are lost")
+            exit(1)
+        }
+        service.finishDrain { [self] report in
+            say("drained: \(report.inFlight) in flight, \(report.served) served, \(report.refused) refused")
+            exit(0)
+        }
+    }
+}

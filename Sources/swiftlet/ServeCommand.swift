@@ -1,0 +1,36 @@
+import ArgumentParser
+import Checkpoints
+import Classification
+import Logging
+
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Answers images over HTTP with their most probable classes.",
+        discussion: """
+            Loads the models of the repository, listens, and prints the address when it is ready:
+
+              swiftlet serve --port 8080
+              curl --data-binary @photo.jpg 'http://localhost:8080/v1/classify?top_k=3'
+
+            SIGTERM drains: /readyz turns to 503 while serving goes on for the drain delay, then the listener closes, \
+            requests that have begun are answered, and the process ends. A second SIGTERM skips the delay.
+            """)
+
+    @OptionGroup var configuration: ConfigurationOptions
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var compute: ComputeOptions
+    @OptionGroup var service: ServiceOptions
+
+    func run() throws {
+        let settings = try configuration.settings(model, compute, service)
+        let directory = try settings.modelsDirectory(executable: ConfigurationOptions.executable)
+        var logger = Logger(label: "swiftlet") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = settings.logLevel
+        let service = try ClassificationService(
+            settings: settings, build: BuildInformation(version: Version.number, revision: Version.commit),
+            logger: logger)
+        try ServiceProcess(service: service, logger: logger) { try? StandardStream.error.write($0 + "\n") }
+            .run(repository: ModelRepository(directory: directory))
+    }
+}

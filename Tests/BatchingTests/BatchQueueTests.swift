@@ -1,0 +1,290 @@
+import Parallelism
+import Testing
+
+@testable import Batching
+
+struct BatchQueueTests {
+    private let start = Instant(nanoseconds: 1_000_000_000)
+
+    private func after(_ microseconds: Int64) -> Instant { start.advanced(byNanoseconds: microseconds * 1000) }
+
+    private func queue(
+        batch: Int = 4, places: Int = 100, delay: Int = 0, workers: Int = 2
+    ) -> BatchQueue<Int> {
+        BatchQueue(
+            configuration: BatcherConfiguration(
+                maxBatchSize: batch, maxQueueSize: places, maxQueueDelayMicroseconds: delay, workerCount: workers))
+    }
+
+    /// A reservation and elements in it, which need not fill it.
+    @discardableResult
+    private func enqueue(
+        _ elements: Range<Int>, places: Int? = nil, deadline: Instant? = nil, into queue: inout BatchQueue<Int>
+    ) throws -> (id: UInt64, jobs: Int, wakeAt: [Instant]) {
+        let id = try queue.reserve(places ?? elements.count, deadline: deadline, now: start)
+        var jobs = 0
+        var wakeAt: [Instant] = []
+        for element in elements {
+            let outcome = queue.enqueue(element, reservation: id, canRunHere: false, now: start)
+            let actions = try #require(outcome).actions
+            jobs += actions.jobCount
+            if let wake = actions.wakeAt { wakeAt.append(wake) }
+        }
+        return (id, jobs, wakeAt)
+    }
+
+    private func record(size: Int, milliseconds: Int64) -> BatchRecord {
+        BatchRecord(
+            size: size, reason: .idle, longestWaitNanoseconds: 0, computeNanoseconds: milliseconds * 1_000_000)
+    }
+
+    // MARK: Starting batches
+
+    @Test func aLoneElementRunsOnTheWorkerThatBringsIt() throws {
+        var queue = queue()
+        let id = try queue.reserve(1, deadline: nil, now: start)
+        let outcome = queue.enqueue(7, reservation: id, canRunHere: true, now: start)
+        let (batch, actions) = try #require(outcome)
+        #expect(batch?.elements == [7])
+        #expect(batch?.reason == .idle)
+        #expect(batch?.waitNanoseconds == [0])
+        #expect(actions.jobCount == 0)
+        #expect(queue.runningCount == 1)
+    }
+
+    @Test func aThreadThatMayNotRunBatchesAsksForAJob() throws {
+        var queue = queue()
+        #expect(try enqueue(0..<1, into: &queue).jobs == 1)
+        let (batch, _) = queue.startBatch(isScheduled: true, now: after(30))
+        #expect(batch?.elements == [0])
+        #expect(batch?.waitNanoseconds == [30_000])
+    }
+
+    @Test func aScheduledBatchTakesWhatCameAfterItWasScheduled() throws {
+        var queue = queue(batch: 8)
+        // The last place's element does not come: the others are worth waiting for only until the job starts.
+        let (id, jobs, _) = try enqueue(0..<1, places: 6, into: &queue)
+        #expect(jobs == 1)
+        for element in 1..<5 {
+            let outcome = queue.enqueue(element, reservation: id, canRunHere: true, now: start)
+            let (batch, actions) = try #require(outcome)
+            #expect(batch == nil)
+            #expect(actions.jobCount == 0)
+        }
+        let (batch, _) = queue.startBatch(isScheduled: true, now: start)
+        #expect(batch?.elements == [0, 1, 2, 3, 4])
+        #expect(batch?.reason == .idle)
+    }
+
+    @Test func aFullBatchRunsOnTheWorkerThatFillsIt() throws {
+        var queue = queue(batch: 3)
+        let id = try enqueue(0..<2, places: 10, into: &queue).id
+        let outcome = queue.enqueue(2, reservation: id, canRunHere: true, now: start)
+        let (batch, _) = try #require(outcome)
+        #expect(batch?.elements == [0, 1, 2])
+        #expect(batch?.reason == .full)
+        // The job that was scheduled for them finds nothing, and its slot is free again.
+        let (none, _) = queue.startBatch(isScheduled: true, now: start)
+        #expect(none == nil)
+        #expect(queue.scheduledCount == 0)
+        #expect(queue.runningCount == 1)
+    }
+
+    @Test func freeWorkersShareWhatWaits() throws {
+        var queue = queue(batch: 16, workers: 3)
+        let jobs = try enqueue(0..<8, into: &queue).jobs
+        #expect(jobs == 3)
+        let batches = (0..<3).map { _ in queue.startBatch(isScheduled: true, now: start).batch?.elements }
+        #expect(batches == [[0, 1, 2], [3, 4, 5], [6, 7]])
+        #expect(queue.waitingCount == 0)
+    }
+
+    @Test func aBusySlotTakesNoShare() throws {
+        var queue = queue(batch: 16, workers: 2)
+        try enqueue(0..<1, into: &queue)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [0])
+        #expect(try enqueue(1..<6, into: &queue).jobs == 1)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [1, 2, 3, 4, 5])
+    }
+
+    @Test func noMoreBatchesRunThanThereAreWorkers() throws {
+        var queue = queue(batch: 2, workers: 2)
+        #expect(try enqueue(0..<7, into: &queue).jobs == 2)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [0, 1])
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [2, 3])
+        let (batch, actions) = queue.startBatch(isScheduled: false, now: start)
+        #expect(batch == nil)
+        #expect(actions.jobCount == 0)
+        #expect(queue.endBatch(record(size: 2, milliseconds: 1), now: start).jobCount == 1)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [4, 5])
+    }
+
+    @Test func aJobThatWasRefusedIsAskedForAgain() throws {
+        var queue = queue()
+        #expect(try enqueue(0..<1, into: &queue).jobs == 1)
+        let wakeAt = try #require(queue.jobWasRefused(now: start).wakeAt)
+        #expect(wakeAt > start)
+        #expect(queue.scheduledCount == 0)
+        #expect(queue.alarmFired(wakeAt, now: wakeAt).jobCount == 1)
+    }
+
+    // MARK: Delay and drain
+
+    @Test func withADelayAnIdleWorkerWaitsForIt() throws {
+        var queue = queue(batch: 4, delay: 500)
+        let (_, jobs, wakeAt) = try enqueue(0..<2, into: &queue)
+        #expect(jobs == 0)
+        #expect(wakeAt == [after(500)])
+        // Early, as a coarse timer may be: it is set again.
+        #expect(queue.alarmFired(after(500), now: after(499)).wakeAt == after(500))
+        #expect(queue.alarmFired(after(500), now: after(500)).jobCount == 1)
+        let (batch, _) = queue.startBatch(isScheduled: true, now: after(510))
+        #expect(batch?.elements == [0, 1])
+        #expect(batch?.reason == .delay)
+    }
+
+    @Test func withADelayAFullBatchDoesNotWait() throws {
+        var queue = queue(batch: 4, delay: 500)
+        #expect(try enqueue(0..<5, into: &queue).jobs == 1)
+        let (batch, actions) = queue.startBatch(isScheduled: true, now: start)
+        #expect(batch?.elements == [0, 1, 2, 3])
+        #expect(batch?.reason == .full)
+        // The fifth waits for its own delay; the alarm was set by the first.
+        #expect(actions.jobCount == 0)
+        #expect(queue.alarmFired(after(500), now: after(500)).jobCount == 1)
+    }
+
+    @Test func drainingEndsTheWait() throws {
+        var queue = queue(batch: 4, delay: 500)
+        try enqueue(0..<2, into: &queue)
+        #expect(queue.drain(now: after(1)).jobCount == 1)
+        #expect(queue.startBatch(isScheduled: true, now: after(1)).batch?.reason == .drain)
+        #expect(try enqueue(2..<3, into: &queue).jobs == 1)
+    }
+
+    // MARK: Places
+
+    @Test func refusesARequestWholeForWhichPlacesAreMissing() throws {
+        var queue = queue(places: 10)
+        let first = try queue.reserve(7, deadline: nil, now: start)
+        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 0)) {
+            try queue.reserve(4, deadline: nil, now: start)
+        }
+        #expect(queue.placesInUse == 7)
+        _ = try queue.reserve(3, deadline: nil, now: start)
+        #expect(queue.placesInUse == 10)
+        #expect(queue.release(first).isEmpty)
+        #expect(queue.release(first).isEmpty)
+        #expect(queue.placesInUse == 3)
+        #expect(queue.preparingCount == 3)
+        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 0)) {
+            try queue.reserve(.max, deadline: nil, now: start)
+        }
+    }
+
+    @Test func aPlaceStaysTakenUntilTheAnswer() throws {
+        var queue = queue(places: 1)
+        let id = try enqueue(0..<1, into: &queue).id
+        _ = queue.startBatch(isScheduled: true, now: start)
+        _ = queue.endBatch(record(size: 1, milliseconds: 1), now: start)
+        #expect(queue.placesInUse == 1)
+        _ = queue.release(id)
+        #expect(queue.placesInUse == 0)
+    }
+
+    @Test func estimatesFromTheQueuesDepthAndRecentBatches() throws {
+        var queue = queue(batch: 4, places: 10, workers: 2)
+        #expect(queue.nanoseconds(toRun: 10) == 0)
+        try enqueue(0..<8, into: &queue)
+        _ = queue.startBatch(isScheduled: true, now: start)
+        _ = queue.endBatch(record(size: 4, milliseconds: 40), now: start)
+        // 10 ms an element: 8 elements on 2 workers.
+        #expect(queue.nanoseconds(toRun: 8) == 40_000_000)
+        #expect(queue.nanoseconds(toRun: 1) == 10_000_000)
+        #expect(queue.nanoseconds(toRun: 0) == 0)
+        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 40_000_000)) {
+            try queue.reserve(3, deadline: nil, now: start)
+        }
+        // A fifth of the way to 20 ms.
+        _ = queue.startBatch(isScheduled: true, now: start)
+        _ = queue.endBatch(record(size: 4, milliseconds: 80), now: start)
+        #expect(queue.nanoseconds(toRun: 8) == 48_000_000)
+    }
+
+    // MARK: Deadlines
+
+    @Test func refusesADeadlineThatCannotBeMet() throws {
+        var queue = queue(places: 10, workers: 2)
+        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 0)) {
+            try queue.reserve(1, deadline: start, now: start)
+        }
+        try enqueue(0..<4, into: &queue)
+        _ = queue.startBatch(isScheduled: true, now: start)
+        _ = queue.endBatch(record(size: 2, milliseconds: 20), now: start)
+        // 4 + 2 elements of 10 ms on 2 workers.
+        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 20_000_000)) {
+            try queue.reserve(2, deadline: after(30_000), now: start)
+        }
+        _ = try queue.reserve(2, deadline: after(30_001), now: start)
+    }
+
+    @Test func expiresAnElementWhoseDeadlinePassesInTheQueue() throws {
+        var queue = queue(workers: 1)
+        try enqueue(0..<1, into: &queue)
+        _ = queue.startBatch(isScheduled: true, now: start)
+        let late = try enqueue(1..<3, deadline: after(900), into: &queue)
+        #expect(late.wakeAt == [after(900)])
+        try enqueue(3..<4, deadline: after(5000), into: &queue)
+        let actions = queue.alarmFired(after(900), now: after(900))
+        #expect(actions.expired == [1, 2])
+        #expect(actions.wakeAt == after(5000))
+        #expect(queue.waitingCount == 1)
+    }
+
+    @Test func runsNoElementThatIsLate() throws {
+        var queue = queue()
+        try enqueue(0..<1, deadline: after(10), into: &queue)
+        let (batch, actions) = queue.startBatch(isScheduled: true, now: after(10))
+        #expect(batch == nil)
+        #expect(actions.expired == [0])
+    }
+
+    // MARK: Cancelling
+
+    @Test func cancellingTakesBackWhatHasNotStarted() throws {
+        var queue = queue(batch: 2, workers: 1)
+        let first = try enqueue(0..<3, places: 4, into: &queue).id
+        try enqueue(3..<4, into: &queue)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [0, 1])
+        #expect(queue.cancel(first) == [2])
+        #expect(queue.cancel(first).isEmpty)
+        let late = queue.enqueue(9, reservation: first, canRunHere: true, now: start)
+        #expect(late == nil)
+        #expect(queue.placesInUse == 5)
+        #expect(queue.preparingCount == 0)
+        _ = queue.release(first)
+        #expect(queue.placesInUse == 1)
+        _ = queue.endBatch(record(size: 2, milliseconds: 1), now: start)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [3])
+    }
+
+    @Test func releasingTakesBackWhatHasNotStarted() throws {
+        var queue = queue()
+        let id = try enqueue(0..<2, into: &queue).id
+        #expect(queue.release(id) == [0, 1])
+        let late = queue.enqueue(9, reservation: id, canRunHere: true, now: start)
+        #expect(late == nil)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch == nil)
+    }
+
+    @Test func remembersTheLastBatches() {
+        var queue = queue()
+        let count = BatchQueue<Int>.recordCapacity + 3
+        for size in 1...count {
+            _ = try? enqueue(0..<1, into: &queue)
+            _ = queue.startBatch(isScheduled: true, now: start)
+            _ = queue.endBatch(record(size: size, milliseconds: 1), now: start)
+        }
+        #expect(queue.recentBatches.map(\.size) == Array(4...count))
+    }
+}

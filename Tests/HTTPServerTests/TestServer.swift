@@ -1,0 +1,96 @@
+import Dispatch
+import HTTP
+import HTTPTypes
+import Logging
+import Parallelism
+import TestSupport
+
+@testable import HTTPServer
+
+/// A clock that stands still until it is told.
+final class ManualClock: Clock {
+    private let instant = Lock(Instant(nanoseconds: 1_000_000_000))
+
+    func now() -> Instant { instant.withLock { $0 } }
+    func advance(seconds: Double) { instant.withLock { $0 = $0.advanced(byNanoseconds: Int64(seconds * 1e9)) } }
+}
+
+/// Something that happens once on one thread and is waited for on another, for ten seconds.
+final class Signal<Value: Sendable>: Sendable {
+    private let values = Lock<[Value]>([])
+    private let semaphore = DispatchSemaphore(value: 0)
+
+    func send(_ value: Value) {
+        values.withLock { $0.append(value) }
+        semaphore.signal()
+    }
+
+    /// The next value in the order sent, or nil when none comes.
+    func wait() -> Value? {
+        guard semaphore.wait(timeout: .now() + 10) == .success else { return nil }
+        return values.withLock { $0.removeFirst() }
+    }
+}
+
+/// A server on a free port, with routes for every kind of handler, and what it was seen to do.
+final class TestServer: Sendable {
+    let server: Server
+    let port: Int
+    /// Requests to `/hold`, which are answered only by the test.
+    let held = Signal<(request: Request, responder: Responder)>()
+    let cancelled = Signal<String>()
+    let finished = Signal<RequestRecord>()
+    let rejected = Signal<ServerRejection>()
+    let closed = Signal<Void>()
+
+    init(clock: any Clock = MonotonicClock(), _ change: (inout ServerConfiguration) -> Void = { _ in }) throws {
+        var configuration = ServerConfiguration()
+        configuration.host = "127.0.0.1"
+        configuration.port = 0
+        configuration.parser.maximumBodyBytes = 1 << 20
+        change(&configuration)
+        var router = Router()
+        router.add(.get, "/hello") { _, responder in
+            responder.respond(Response(contentType: "text/plain", body: Array("hello".utf8)))
+        }
+        router.add(.post, "/echo") { request, responder in
+            responder.respond(
+                Response(
+                    contentType: "application/octet-stream", body: request.body,
+                    stages: [Stage(name: "compute", seconds: 0.5)]))
+        }
+        router.add(.get, "/models/{name}") { request, responder in
+            let text = "\(request.parameters["name"] ?? "-") \(request.queryValue("q") ?? "-")"
+            responder.respond(Response(contentType: "text/plain", body: Array(text.utf8)))
+        }
+        router.add(.get, "/drop") { _, _ in }
+        router.add(.get, "/large") { _, responder in
+            responder.respond(Response(contentType: "x/y", body: [UInt8](repeating: 0x61, count: 4 << 20)))
+        }
+        let (held, cancelled) = (held, cancelled)
+        router.add(.get, "/hold/{name}", label: "hold") { request, responder in
+            responder.onCancel { cancelled.send(request.path) }
+            held.send((request, responder))
+        }
+        var observer = ServerObserver()
+        let (finished, rejected, closed) = (finished, rejected, closed)
+        observer.requestFinished = { record, _ in finished.send(record) }
+        observer.rejected = { rejected.send($0) }
+        observer.connectionClosed = { closed.send(()) }
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        server = Server(
+            configuration: configuration, router: router, clock: clock, observer: observer, logger: logger)
+        port = try server.start().port
+    }
+
+    func client() throws -> RawClient { try RawClient(port: port) }
+
+    /// Drains, and waits until that is done.
+    @discardableResult
+    func stop() -> DrainReport? {
+        let done = Signal<DrainReport>()
+        server.finishDrain { done.send($0) }
+        return done.wait()
+    }
+}

@@ -1,0 +1,137 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// What went wrong on the client's side of a test.
+public enum RawClientError: Error, Equatable {
+    case failed(String, errno: Int32)
+    case timedOut
+    case endOfStream(after: String)
+    case malformed(String)
+}
+
+/// An answer, taken apart with none of the code under test.
+public struct RawResponse: Sendable, Equatable {
+    public var status: Int
+    /// Names in lower case.
+    public var fields: [(name: String, value: String)]
+    public var body: [UInt8]
+
+    public var text: String { String(decoding: body, as: UTF8.self) }
+
+    /// The only field of that name, or nil.
+    public subscript(name: String) -> String? {
+        let values = fields.filter { $0.name == name }
+        return values.count == 1 ? values[0].value : nil
+    }
+
+    public static func == (a: RawResponse, b: RawResponse) -> Bool {
+        a.status == b.status && a.body == b.body && a.fields.map(\.name) == b.fields.map(\.name)
+            && a.fields.map(\.value) == b.fields.map(\.value)
+    }
+}
+
+/// A blocking client on loopback that sends any bytes; every wait ends after ten seconds.
+public final class RawClient {
+    private let descriptor: Int32
+    private var buffer: [UInt8] = []
+
+    public init(port: Int) throws {
+        #if canImport(Glibc)
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #else
+        descriptor = socket(AF_INET, SOCK_STREAM, 0)
+        #endif
+        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else { throw RawClientError.failed("connect", errno: errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    public func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+    public func send(_ bytes: [UInt8]) throws {
+        var offset = 0
+        while offset < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                #if canImport(Glibc)
+                Glibc.send(descriptor, $0.baseAddress! + offset, bytes.count - offset, Int32(MSG_NOSIGNAL))
+                #else
+                Musl.send(descriptor, $0.baseAddress! + offset, bytes.count - offset, Int32(MSG_NOSIGNAL))
+                #endif
+            }
+            guard count > 0 else { throw RawClientError.failed("send", errno: errno) }
+            offset += count
+        }
+    }
+
+    /// Ends the sending side.
+    public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// The next answer. Interim ones are answers, too.
+    public func receive(toHead: Bool = false) throws -> RawResponse {
+        while true {
+            if let response = try takeResponse(toHead: toHead) { return response }
+            guard try fill() else {
+                throw RawClientError.endOfStream(after: String(decoding: buffer, as: UTF8.self))
+            }
+        }
+    }
+
+    /// Whether the server ends the connection without a further byte.
+    public func receivesEnd() throws -> Bool {
+        guard buffer.isEmpty else { return false }
+        do {
+            return try !fill()
+        } catch RawClientError.failed("receive", errno: ECONNRESET) {
+            return true
+        }
+    }
+
+    /// - Returns: false at the end of the stream.
+    private func fill() throws -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        let count = recv(descriptor, &chunk, chunk.count, 0)
+        if count < 0 { throw errno == EAGAIN ? RawClientError.timedOut : .failed("receive", errno: errno) }
+        buffer.append(contentsOf: chunk[..<count])
+        return count > 0
+    }
+
+    private func takeResponse(toHead: Bool) throws -> RawResponse? {
+        guard
+            let end = (0..<max(0, buffer.count - 3)).first(where: { buffer[$0..<$0 + 4].elementsEqual("\r\n\r\n".utf8) }
+            )
+        else { return nil }
+        let head = String(decoding: buffer[..<end], as: UTF8.self)
+        let lines = head.split(separator: "\r\n")
+        let words = lines[0].split(separator: " ")
+        guard words.count >= 2, words[0] == "HTTP/1.1", let status = Int(words[1]) else {
+            throw RawClientError.malformed(head)
+        }
+        var response = RawResponse(status: status, fields: [], body: [])
+        for line in lines.dropFirst() {
+            guard let colon = line.firstIndex(of: ":") else { throw RawClientError.malformed(String(line)) }
+            let value = line[line.index(after: colon)...].drop { $0 == " " }
+            response.fields.append((line[..<colon].lowercased(), String(value)))
+        }
+        let length = toHead ? 0 : Int(response["content-length"] ?? "0") ?? 0
+        let bodyStart = end + 4
+        guard buffer.count >= bodyStart + length else { return nil }
+        response.body = Array(buffer[bodyStart..<bodyStart + length])
+        buffer.removeFirst(bodyStart + length)
+        return response
+    }
+}
