@@ -49,6 +49,7 @@ public struct Accuracy: Equatable, Sendable {
     /// - Complexity: O(confusions · log confusions).
     public func mostConfused(_ limit: Int) -> [Confusion] {
         let all = confused.map { Confusion(actual: $0.key.actual, predicted: $0.key.predicted, count: $0.value) }
-        return Array(all.sorted { ($1.count, $0.actual, $0.predicted) < ($0.count, $1.actual, $1.predicted) }.prefix(limit))
+        return Array(
+            all.sorted { ($1.count, $0.actual, $0.predicted) < ($0.count, $1.actual, $1.predicted) }.prefix(limit))
     }
 }
