@@ -15,8 +15,7 @@ extension Setting {
             return try checked(.integer(number), origin)
         case .list:
             if text.isEmpty { return .list([]) }
-            let elements = text.split(separator: ",", omittingEmptySubsequences: false)
-                .map { String($0.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()) }
+            let elements = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
             return try checked(.list(elements), origin)
         }
     }

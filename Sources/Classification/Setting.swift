@@ -1,4 +1,3 @@
-import Kernels
 import Logging
 
 /// One setting: its key in config.json, what it may be, and why its default is what it is.
@@ -33,7 +32,7 @@ public struct Setting: Sendable {
     public var allowed: String {
         switch kind {
         case .text: "a string"
-        case .choice(_, let choices): "one of " + choices.map { $0.isEmpty ? "\"\"" : $0 }.joined(separator: ", ")
+        case .choice(_, let choices): "one of " + choices.joined(separator: ", ")
         case .integer(_, let range):
             range.upperBound == .max
                 ? "a whole number, \(range.lowerBound) or more"
@@ -123,13 +122,10 @@ extension Setting {
             "Compute threads. 0 means as many as the affinity mask and the control group's CPU quota allow: more only "
                 + "take turns."),
         Setting(
-            "isa", .choice(\.isa, isaNames),
-            "The instruction set of the kernels. Empty means the fastest that the machine has; another is for "
-                + "comparison."),
+            "isa", .text(\.isa),
+            "The instruction set of the kernels: portable, avx2 or avx512f, where the machine has it. Empty means the "
+                + "fastest; another is for comparison."),
     ]
-
-    private static let isaNames =
-        [""] + KernelTable.available.map(\.isa).flatMap { [$0, String($0.prefix { $0 != "+" })] }.removingDuplicates()
 
     private static let batching: [Setting] = [
         Setting(
@@ -210,12 +206,5 @@ extension Settings {
             guard let level = Logger.Level(rawValue: newValue) else { preconditionFailure("log level '\(newValue)'") }
             logLevel = level
         }
-    }
-}
-
-extension Array where Element: Hashable {
-    fileprivate func removingDuplicates() -> [Element] {
-        var seen: Set<Element> = []
-        return filter { seen.insert($0).inserted }
     }
 }

@@ -1,7 +1,7 @@
 import Configuration
 import FoundationEssentials
+import Kernels
 import Parallelism
-import Tensors
 
 extension Settings {
     /// Gathers the settings in force: flag over environment variable over configuration file over default.
@@ -40,6 +40,11 @@ extension Settings {
                 InMemoryProvider(name: "defaults", values: Dictionary(uniqueKeysWithValues: defaults)),
             ],
             filePath: path)
+        do throws(KernelError) { _ = try settings.kernelTable() } catch {
+            throw .invalidValue(
+                key: "isa", value: "'\(settings.isa)'", origin: settings.origin(of: "isa"),
+                allowed: "one that this machine has: " + KernelTable.available.map(\.isa).joined(separator: ", "))
+        }
         if settings.models.isEmpty {
             settings.models = modelPlaces(executable: executable).first { isThere($0, in: directory) } ?? ""
         }

@@ -39,6 +39,11 @@ struct BenchCommand: ParsableCommand {
         guard seconds > 0, seconds <= 86_400 else {
             throw ValidationError("--seconds is \(seconds), but must be above 0, and a day at the most.")
         }
+        if let architecture {
+            do throws(ArchitectureError) { _ = try Architecture(named: architecture) } catch {
+                throw ValidationError("\(error).")
+            }
+        }
         guard inputSize == nil || architecture != nil else {
             throw ValidationError("--input-size needs --architecture: a model of the repository has its own.")
         }
@@ -63,10 +68,7 @@ struct BenchCommand: ParsableCommand {
             let model = try settings.loadModel()
             return (model.name, model.plan)
         }
-        let variant: Architecture
-        do throws(ArchitectureError) { variant = try Architecture(named: architecture) } catch {
-            throw ValidationError("\(error)")
-        }
+        let variant = try Architecture(named: architecture)
         let graph = Graph(randomWeightsFor: variant)
         let plan = try Plan(
             graph: graph, table: settings.kernelTable(), inputHeight: inputSize, inputWidth: inputSize)

@@ -16,17 +16,21 @@ struct DescribeCommand: ParsableCommand {
     var inputSize: Int?
     @Option(help: OutputFormat.help) var format = OutputFormat.table
 
+    func validate() throws {
+        do throws(ArchitectureError) { _ = try summary() } catch { throw ValidationError("\(error).") }
+    }
+
     func run() throws { try StandardStream.output.write(text()) }
 
     func text() throws -> String {
-        let summary: ArchitectureSummary
-        do throws(ArchitectureError) {
-            summary = try Architecture(named: variant).summary(height: inputSize, width: inputSize)
-        } catch { throw ValidationError("\(error)") }
-        return switch format {
-        case .json: try JSONText.pretty(summary)
-        case .table: summary.tableText
+        switch format {
+        case .json: try JSONText.pretty(summary())
+        case .table: try summary().tableText
         }
+    }
+
+    private func summary() throws(ArchitectureError) -> ArchitectureSummary {
+        try Architecture(named: variant).summary(height: inputSize, width: inputSize)
     }
 }
 

@@ -57,9 +57,9 @@ struct EngineBenchmark {
         let totals = Lock((times: [Double](), rate: 0.0))
         let clock = MonotonicClock()
         // All warm up, none measures before the last one is warm, and none stops while another measures.
-        let warm = Atomic(0)
-        let measured = Atomic(0)
-        runOnce(on: pool, count: workers) { _ in
+        let warm = Turnstile(workers)
+        let measured = Turnstile(workers)
+        runOnce(on: pool, count: workers) { [plan, batch] in
             var session = Session(plan: plan, capacity: batch)
             input.withUnsafeBufferPointer { input in
                 let inputs = [UnsafeInput](repeating: .planar(input.baseAddress!), count: batch)
@@ -70,8 +70,8 @@ struct EngineBenchmark {
                 }
                 let start = clock.now()
                 repeat { _ = runBatch() } while clock.now().seconds(since: start) < Self.warmUpShare * seconds
-                warm.add(1, ordering: .relaxed)
-                while warm.load(ordering: .relaxed) < workers { _ = runBatch() }
+                warm.enter()
+                while !warm.isComplete { _ = runBatch() }
 
                 var times: [Double] = []
                 let begin = clock.now()
@@ -80,8 +80,8 @@ struct EngineBenchmark {
                 } while times.count < Self.leastBatches
                     || clock.now().seconds(since: begin) < seconds
                 let rate = Double(times.count) / clock.now().seconds(since: begin)
-                measured.add(1, ordering: .relaxed)
-                while measured.load(ordering: .relaxed) < workers { _ = runBatch() }
+                measured.enter()
+                while !measured.isComplete { _ = runBatch() }
                 totals.withLock {
                     $0.times += times
                     $0.rate += rate
@@ -98,11 +98,11 @@ struct EngineBenchmark {
         var peak = 0.0
         var rounds = 0
         while rounds < 3 {
-            let waiting = Atomic(threads)
+            let ready = Turnstile(threads)
             let rate = Lock((sum: 0.0, longest: 0.0))
-            runOnce(on: pool, count: threads) { [table = plan.table] _ in
-                waiting.subtract(1, ordering: .relaxed)
-                while waiting.load(ordering: .relaxed) > 0 { sched_yield() }
+            runOnce(on: pool, count: threads) { [table = plan.table, iterations] in
+                ready.enter()
+                while !ready.isComplete { sched_yield() }
                 let start = clock.now()
                 let operations = table.multiplyAddChains(iterations: iterations)
                 let seconds = clock.now().seconds(since: start)
@@ -124,21 +124,18 @@ struct EngineBenchmark {
     }
 
     /// Runs `body` on `count` of the pool's threads at the same time and waits for all.
-    private func runOnce(on pool: WorkerPool, count: Int, _ body: (Int) -> Void) {
-        withoutActuallyEscaping(body) { body in
-            nonisolated(unsafe) let body = body  // called while this function waits, by several threads at once
-            let running = Lock(count)
-            let finished = Condition()
-            for index in 0..<count {
-                let isAccepted = pool.submit {
-                    body(index)
-                    running.withLock { $0 -= 1 }
-                    finished.signal()
-                }
-                precondition(isAccepted, "an idle pool refused a job")
+    private func runOnce(on pool: WorkerPool, count: Int, _ body: @escaping @Sendable () -> Void) {
+        let running = Lock(count)
+        let finished = Condition()
+        for _ in 0..<count {
+            let isAccepted = pool.submit {
+                body()
+                running.withLock { $0 -= 1 }
+                finished.signal()
             }
-            running.withLock(waitingOn: finished) { $0 == 0 ? () : nil }
+            precondition(isAccepted, "an idle pool refused a job")
         }
+        running.withLock(waitingOn: finished) { $0 == 0 ? () : nil }
     }
 
     /// `count` values in `-scale...scale`, always the same.
@@ -149,6 +146,17 @@ struct EngineBenchmark {
             return scale * (Float(state >> 40) / Float(1 << 23) - 1)
         }
     }
+}
+
+/// Lets threads see when the last of them has come.
+private final class Turnstile: Sendable {
+    private let missing: Atomic<Int>
+
+    init(_ count: Int) { missing = Atomic(count) }
+
+    func enter() { missing.subtract(1, ordering: .relaxed) }
+
+    var isComplete: Bool { missing.load(ordering: .relaxed) == 0 }
 }
 
 extension Graph {

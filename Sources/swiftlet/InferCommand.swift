@@ -27,11 +27,14 @@ struct InferCommand: ParsableCommand {
     @OptionGroup(title: "Compute") var compute: ComputeOptions
     @OptionGroup var configuration: ConfigurationOptions
 
+    func validate() throws {
+        do throws(ArchitectureError) { _ = try Architecture(named: architecture) } catch {
+            throw ValidationError("\(error).")
+        }
+    }
+
     func run() throws {
         let settings = try configuration.settings(compute)
-        do throws(ArchitectureError) { _ = try Architecture(named: architecture) } catch {
-            throw ValidationError("\(error)")
-        }
         let images = try NpyArray(path: input)
         guard images.shape.rank == 4, images.shape[1] == 3 else {
             throw InferFailure.wrongShape(path: input, found: images.shape.dimensions)

@@ -18,15 +18,19 @@ struct ScaleCommand: ParsableCommand {
     @Option(help: "Base of the resolution.") var gamma = 1.15
     @Option(help: OutputFormat.help) var format = OutputFormat.table
 
+    func validate() throws {
+        do throws(ArchitectureError) { _ = try scaling() } catch { throw ValidationError("\(error).") }
+    }
+
     func run() throws { try StandardStream.output.write(text()) }
 
+    private func scaling() throws(ArchitectureError) -> CompoundScaling {
+        try CompoundScaling(phi: phi, alpha: alpha, beta: beta, gamma: gamma)
+    }
+
     func text() throws -> String {
-        let scaling: CompoundScaling
-        let summary: ArchitectureSummary
-        do throws(ArchitectureError) {
-            scaling = try CompoundScaling(phi: phi, alpha: alpha, beta: beta, gamma: gamma)
-            summary = try scaling.architecture.summary()
-        } catch { throw ValidationError("\(error)") }
+        let scaling = try scaling()
+        let summary = try scaling.architecture.summary()
         switch format {
         case .json:
             return try JSONText.pretty(
