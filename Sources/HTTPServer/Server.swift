@@ -31,10 +31,13 @@ public final class Server: Sendable {
     /// - Precondition: has not been started.
     /// - Returns: where it listens; for port 0, with the port that was picked.
     /// - Throws: `SocketError` when it cannot listen there.
-    public func start() throws(SocketError) -> SocketAddress {
+    public func start() throws(SocketError) -> SocketAddress { try start(calls: .kernel) }
+
+    /// `start` on a kernel of the test's own.
+    func start(calls: SystemCalls) throws(SocketError) -> SocketAddress {
         let configuration = context.configuration
         let listener = try Socket.listening(
-            host: configuration.host, port: configuration.port, backlog: configuration.backlog)
+            host: configuration.host, port: configuration.port, backlog: configuration.backlog, calls: calls)
         let address = try listener.localAddress()
         let loops = (0..<configuration.eventLoopCount).map { ServerLoop(index: $0, context: context) }
         let acceptor = Acceptor(listener: listener, context: context, loops: loops)
