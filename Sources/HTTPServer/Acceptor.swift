@@ -8,7 +8,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     static let backoffNanoseconds: Int64 = 100_000_000
     private static let acceptsPerEvent = 64
 
-    private let listener: Socket
+    private var listener: Socket?
     private let context: ServerContext
     private let loops: [ServerLoop]
     private let openCount = Atomic(0)
@@ -18,7 +18,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     private var resumes: Instant?
 
     init(listener: consuming Socket, context: ServerContext, loops: [ServerLoop]) {
-        self.listener = listener
+        self.listener = consume listener
         self.context = context
         self.loops = loops
     }
@@ -26,7 +26,8 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     private var loop: EventLoop { loops[0].loop }
 
     func start() {
-        let readiness = Readiness(.readable, of: listener.descriptor, on: loop) { [self] in accept() }
+        guard let descriptor = listener?.descriptor else { preconditionFailure("started after its end") }
+        let readiness = Readiness(.readable, of: descriptor, on: loop) { [self] in accept() }
         self.readiness = readiness
         readiness.setArmed(true)
     }
@@ -52,10 +53,14 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     /// Takes every connection that waits, whatever the limit, and stops listening.
     func finish(_ completion: @escaping @Sendable () -> Void) {
         loop.preconditionOnLoop()
-        while acceptOne() {}
-        guard let readiness else { return completion() }
+        guard let readiness else { preconditionFailure("not started") }
         self.readiness = nil
-        readiness.cancel(completion: completion)
+        readiness.cancel { [self] in
+            // The last look right before the end: a connection that comes in between is reset.
+            while acceptOne() {}
+            listener = nil
+            completion()
+        }
     }
 
     private func rearm() { readiness?.setArmed(!isPausedByLimit && resumes == nil) }
@@ -74,7 +79,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     /// - Returns: whether there may be more.
     private func acceptOne() -> Bool {
         do throws(SocketError) {
-            guard let accepted = try listener.accept() else { return false }
+            guard let accepted = try listener?.accept() else { return false }
             let peer = accepted.peer
             let target = loops[next % loops.count]
             next &+= 1

@@ -18,6 +18,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private var sending: Readiness?
     private var exchange: Exchange?
     private var isClosed = false
+    /// Whether reading has stopped short of everything that had arrived.
+    private var leftUnread = false
 
     /// The request being answered.
     private struct Exchange {
@@ -48,24 +50,27 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     // MARK: Events
 
-    /// Reads what has arrived, but leaves the loop to others after a while.
+    /// Reads all that has arrived, but lets others have their turn in between.
+    ///
+    /// Libdispatch tells of a hang-up once, however much is left to read: so nothing may be left to its telling again.
     func receive() {
         loop.preconditionOnLoop()
         let now = context.clock.now()
         let buffer = owner.receiveBuffer
-        var rounds = 0
-        receiving: while !isClosed, state.wantsToReceive, rounds < 16 {
-            rounds += 1
+        var roundsLeft = 16
+        leftUnread = true
+        receiving: while !isClosed, state.wantsToReceive, roundsLeft > 0 {
+            roundsLeft -= 1
             switch socket.receive(into: buffer) {
             case .bytes(let count):
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
                 perform(bytes.withMemoryRebound(to: UInt8.self) { state.received($0, now: now) }, now)
                 proceed(now)
-                if count < buffer.count { break receiving }
             case .endOfStream:
+                leftUnread = false
                 perform(state.receivedEnd(), now)
-                break receiving
             case .wouldBlock:
+                leftUnread = false
                 break receiving
             case .failed(let error):
                 context.logger.debug("\(error)")
@@ -138,7 +143,12 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     private func arm() {
         guard !isClosed else { return }
-        receiving?.setArmed(state.wantsToReceive)
+        let wantsToReceive = state.wantsToReceive
+        receiving?.setArmed(wantsToReceive)
+        if wantsToReceive, leftUnread {
+            leftUnread = false
+            loop.execute { [self] in receive() }
+        }
         if !state.output.isEmpty, sending == nil {
             sending = Readiness(.writable, of: socket.descriptor, on: loop) { [self] in sendMore() }
         }
@@ -149,7 +159,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private func perform(_ action: ConnectionAction?, _ now: Instant) {
         switch action {
         case .decide(let head): decide(head, now)
-        case .dispatch(let request): dispatch(request, now)
+        case .dispatch(let request): route(request, now)
         case .refuse(let rejection):
             context.noteRejection(rejection)
             exchange = Exchange(
@@ -174,8 +184,6 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         }
         route(IncomingRequest(head: head, body: [], received: now, readDone: now), now)
     }
-
-    private func dispatch(_ request: IncomingRequest, _ now: Instant) { route(request, now) }
 
     private func route(_ incoming: IncomingRequest, _ now: Instant) {
         let head = incoming.head

@@ -31,10 +31,13 @@ public final class Server: Sendable {
     /// - Precondition: has not been started.
     /// - Returns: where it listens; for port 0, with the port that was picked.
     /// - Throws: `SocketError` when it cannot listen there.
-    public func start() throws(SocketError) -> SocketAddress {
+    public func start() throws(SocketError) -> SocketAddress { try start(calls: .kernel) }
+
+    /// `start` on a kernel of the test's own.
+    func start(calls: SystemCalls) throws(SocketError) -> SocketAddress {
         let configuration = context.configuration
         let listener = try Socket.listening(
-            host: configuration.host, port: configuration.port, backlog: configuration.backlog)
+            host: configuration.host, port: configuration.port, backlog: configuration.backlog, calls: calls)
         let address = try listener.localAddress()
         let loops = (0..<configuration.eventLoopCount).map { ServerLoop(index: $0, context: context) }
         let acceptor = Acceptor(listener: listener, context: context, loops: loops)
@@ -62,21 +65,29 @@ public final class Server: Sendable {
     public func finishDrain(_ completion: @escaping @Sendable (DrainReport) -> Void) {
         beginDrain()
         guard let running = running.withLock({ $0.take() }) else { preconditionFailure("not running") }
-        let context = context
-        let tally = Lock((inFlight: 0, loopsLeft: running.loops.count))
-        running.loops[0].loop.execute {
-            running.acceptor.finish {
-                for loop in running.loops {
-                    loop.loop.execute {
-                        tally.withLock { $0.inFlight += loop.busyCount }
-                        loop.finish {
-                            let inFlight = tally.withLock { tally in
-                                tally.loopsLeft -= 1
-                                return tally.loopsLeft == 0 ? tally.inFlight : nil
-                            }
-                            if let inFlight { completion(context.drainReport(inFlight: inFlight)) }
-                        }
-                    }
+        let (context, loops, acceptor) = (context, running.loops, running.acceptor)
+        let tally = Lock((counted: 0, inFlight: 0, finished: 0))
+        let finishLoop: @Sendable (ServerLoop) -> Void = { loop in
+            loop.finish {
+                let inFlight = tally.withLock { tally in
+                    tally.finished += 1
+                    return tally.finished == loops.count ? tally.inFlight : nil
+                }
+                if let inFlight { completion(context.drainReport(inFlight: inFlight)) }
+            }
+        }
+        // All are counted before the listener closes, and the listener is closed before any loop finishes.
+        for loop in loops {
+            loop.loop.execute {
+                let busyCount = loop.busyCount
+                let isLast = tally.withLock { tally in
+                    tally.counted += 1
+                    tally.inFlight += busyCount
+                    return tally.counted == loops.count
+                }
+                guard isLast else { return }
+                loops[0].loop.execute {
+                    acceptor.finish { for loop in loops { loop.loop.execute { finishLoop(loop) } } }
                 }
             }
         }

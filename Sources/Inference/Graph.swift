@@ -127,7 +127,11 @@ extension Layer {
         var bias = [Float](repeating: 0, count: outputChannels)
         for output in 0..<outputChannels {
             let scale = Double(gamma[output]) / (Double(variance[output]) + Double(epsilon)).squareRoot()
-            for i in output * perOutput..<(output + 1) * perOutput { weights[i] = Float(Double(weights[i]) * scale) }
+            weights.withUnsafeMutableBufferPointer { weights in
+                for i in output * perOutput..<(output + 1) * perOutput {
+                    weights[i] = Float(Double(weights[i]) * scale)
+                }
+            }
             bias[output] = Float(Double(beta[output]) - Double(mean[output]) * scale)
         }
         return (weights, bias)

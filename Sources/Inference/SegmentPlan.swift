@@ -109,7 +109,7 @@ extension SegmentPlan {
     /// What the rows in scratch may take. Units: floats; half of a common second-level cache.
     static let rowScratch = 96 * 1024
 
-    /// - Parameter imageLayout: where the input is the session's padded image: floats between two of its rows.
+    /// - Parameter imageRowPitch: floats between two rows of the session's padded image, where that is the input.
     init(
         _ segment: Segment, input: TensorShape, padding: Padding, table: KernelTable, imageRowPitch: Int?
     ) {
@@ -212,8 +212,8 @@ extension FrontPlan {
         let paddedWidth = max(input.width + left, (outputs - 1) * layer.stride + layer.kernel)
         let rowPitch = imageRowPitch ?? paddedWidth * pixelStride
         self.rowPitch = rowPitch
+        matrix = PackedMatrix(layer, table: table)
         if layer.kernel == 1 {
-            matrix = PackedMatrix(layer, table: table)
             taps = OffsetTable([0])
             tapCount = 1
             run = layer.inputs
@@ -222,7 +222,6 @@ extension FrontPlan {
             taps = OffsetTable((0..<layer.kernel).map { $0 * rowPitch })
             tapCount = layer.kernel
             run = layer.kernel * layer.inputs
-            matrix = PackedMatrix(layer, table: table)
         } else {
             taps = OffsetTable(
                 (0..<layer.kernel * layer.kernel).map {
@@ -230,7 +229,6 @@ extension FrontPlan {
                 })
             tapCount = layer.kernel * layer.kernel
             run = layer.inputs
-            matrix = PackedMatrix(layer, table: table)
         }
         rowOffsets = OffsetTable(count: outputs, step: layer.stride * pixelStride)
     }
@@ -239,10 +237,8 @@ extension FrontPlan {
 extension PackedMatrix {
     /// Packs with the depth in the order kernel row, kernel column, channel.
     convenience init(_ layer: DenseLayer, table: KernelTable) {
-        let taps = layer.kernel * layer.kernel
-        let inputs = layer.inputs
-        self.init(table: table, columns: layer.outputs, depth: taps * inputs, bias: layer.bias) { output, d in
-            layer.weights[(output * inputs + d % inputs) * taps + d / inputs]
-        }
+        self.init(
+            table: table, columns: layer.outputs, inputs: layer.inputs, taps: layer.kernel * layer.kernel,
+            weights: layer.weights, bias: layer.bias)
     }
 }

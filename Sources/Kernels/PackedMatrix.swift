@@ -14,12 +14,15 @@ public final class PackedMatrix: @unchecked Sendable {  // immutable after init
     public let vectors: Int
     private let storage: AlignedBuffer<Float>
 
+    /// Packs with the depth in the order tap, input.
+    ///
     /// - Parameters:
-    ///   - weight: the weight of output `column` at `depth` index d.
+    ///   - weights: `[columns][inputs][taps]`.
     ///   - bias: `[columns]`.
-    public init(table: KernelTable, columns: Int, depth: Int, bias: [Float], weight: (_ column: Int, _ d: Int) -> Float)
-    {
+    public init(table: KernelTable, columns: Int, inputs: Int, taps: Int = 1, weights: [Float], bias: [Float]) {
         precondition(bias.count == columns, "\(bias.count) biases for \(columns) columns")
+        precondition(weights.count == columns * inputs * taps, "\(weights.count) weights for another shape")
+        let depth = taps * inputs
         self.table = table
         self.columns = columns
         self.depth = depth
@@ -27,15 +30,24 @@ public final class PackedMatrix: @unchecked Sendable {  // immutable after init
         let width = table.vectorWidth
         storage = AlignedBuffer(count: vectors * width * (depth + 1))
         var to = storage.pointer
-        table.forEachPanel(of: vectors) { firstVector, panelVectors in
-            let first = firstVector * width
-            let size = panelVectors * width
-            let valid = min(size, columns - first)
-            for j in 0..<valid {
-                to[j] = bias[first + j]
-                for d in 0..<depth { to[(d + 1) * size + j] = weight(first + j, d) }
+        weights.withUnsafeBufferPointer { weights in
+            table.forEachPanel(of: vectors) { firstVector, panelVectors in
+                let first = firstVector * width
+                let size = panelVectors * width
+                let valid = min(size, columns - first)
+                for j in 0..<valid { to[j] = bias[first + j] }
+                to += size
+                for tap in 0..<taps {
+                    for input in 0..<inputs {
+                        var from = weights.baseAddress! + first * depth + input * taps + tap
+                        for j in 0..<valid {
+                            to[j] = from.pointee
+                            from += depth
+                        }
+                        to += size
+                    }
+                }
             }
-            to += size * (depth + 1)
         }
     }
 

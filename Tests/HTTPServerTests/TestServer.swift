@@ -4,6 +4,7 @@ import HTTPTypes
 import Logging
 import Parallelism
 import TestSupport
+import Transport
 
 @testable import HTTPServer
 
@@ -43,7 +44,10 @@ final class TestServer: Sendable {
     let rejected = Signal<ServerRejection>()
     let closed = Signal<Void>()
 
-    init(clock: any Clock = MonotonicClock(), _ change: (inout ServerConfiguration) -> Void = { _ in }) throws {
+    init(
+        clock: any Clock = MonotonicClock(), calls: SystemCalls = .kernel,
+        _ change: (inout ServerConfiguration) -> Void = { _ in }
+    ) throws {
         var configuration = ServerConfiguration()
         configuration.host = "127.0.0.1"
         configuration.port = 0
@@ -81,7 +85,7 @@ final class TestServer: Sendable {
         logger.logLevel = .critical
         server = Server(
             configuration: configuration, router: router, clock: clock, observer: observer, logger: logger)
-        port = try server.start().port
+        port = try server.start(calls: calls).port
     }
 
     func client() throws -> RawClient { try RawClient(port: port) }

@@ -29,6 +29,17 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
         return cases
     }()
 
+    /// `[n][taps][run]` to the `[n][run][taps]` that packing takes.
+    private func transposed(_ b: [Float]) -> [Float] {
+        var result: [Float] = []
+        for j in 0..<n {
+            for i in 0..<run {
+                for t in 0..<taps { result.append(b[(j * taps + t) * run + i]) }
+            }
+        }
+        return result
+    }
+
     /// Runs the kernel of `table` on inputs drawn from `seed`; rows of a and c are spread over the memory by offsets.
     func run(_ table: KernelTable, seed: UInt64) -> (fast: [Float], exact: [Double], frontsIntact: Bool) {
         var random = SplitMix64(seed: seed)
@@ -37,7 +48,8 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
         let b = random.floats(n * depth)
         let bias = random.floats(n)
         let skip = residual ? random.floats(m * n) : nil
-        let packed = PackedMatrix(table: table, columns: n, depth: depth, bias: bias) { b[$0 * depth + $1] }
+        let packed = PackedMatrix(
+            table: table, columns: n, inputs: run, taps: taps, weights: transposed(b), bias: bias)
         let stride = packed.vectors * table.vectorWidth
         // a's taps are stored apart: tap t of row i at (t · m + i) · run.
         let memory = GuardedFloats(
@@ -94,7 +106,8 @@ struct GEMMTests {
             var random = SplitMix64(seed: 3)
             let (n, k) = (40, 33)
             let b = random.floats(n * k)
-            let packed = PackedMatrix(table: table, columns: n, depth: k, bias: random.floats(n)) { b[$0 * k + $1] }
+            let packed = PackedMatrix(
+                table: table, columns: n, inputs: k, weights: b, bias: random.floats(n))
             let stride = packed.vectors * table.vectorWidth
             let a = random.floats(30 * k)
             var first: [UInt32]?
@@ -135,8 +148,8 @@ struct GEMMTests {
         for table in KernelTable.available {
             for columns in [1, 8, 24, 40, 112, 1000] {
                 let packed = PackedMatrix(
-                    table: table, columns: columns, depth: 1, bias: .init(repeating: 0, count: columns)
-                ) { _, _ in 1 }
+                    table: table, columns: columns, inputs: 1, weights: .init(repeating: 1, count: columns),
+                    bias: .init(repeating: 0, count: columns))
                 let groups = packed.groups(atMost: count)
                 #expect(groups.count <= count)
                 #expect(groups[0].first == 0)
