@@ -184,8 +184,8 @@ extension Setting {
             "How long serving goes on after SIGTERM, for load balancers to see `/readyz` fail."),
         Setting(
             "drainTimeoutSeconds", .integer(\.drainTimeoutSeconds, seconds),
-            "For the requests in flight to finish after that. Within Kubernetes' grace period with a margin, where "
-                + "that is raised to 40 s."),
+            "For the requests in flight to finish after that. With the delay this is more than Kubernetes' grace period "
+                + "of 30 s, which should then be 40."),
     ]
 
     private static let answers: [Setting] = [

@@ -34,7 +34,9 @@ enum ImageSource: Equatable, Sendable {
             defer { close(descriptor) }
             var status = stat()
             guard fstat(descriptor, &status) == 0 else { throw .cannotRead(code: errno) }
-            return try read(from: descriptor, expected: min(max(0, Int(status.st_size)), Self.maxBytes))
+            let size = max(0, Int(status.st_size))
+            guard size <= Self.maxBytes else { throw .tooLarge(limit: Self.maxBytes) }
+            return try read(from: descriptor, expected: size)
         }
     }
 
@@ -111,7 +113,7 @@ extension ImageSource {
     static func images(in directory: String, complain: (String, ImageSourceError) -> Void) -> [String] {
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
-            complain(directory, .cannotRead(code: EACCES))
+            complain(directory, .cannotRead(code: access(directory, R_OK | X_OK) == 0 ? EIO : errno))
             return []
         }
         let suffixes = Set(ImageFormat.allCases.flatMap(\.fileSuffixes))

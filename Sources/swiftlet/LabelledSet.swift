@@ -26,7 +26,8 @@ enum LabelledSetError: Error, Equatable, CustomStringConvertible {
         case .file(let error): "\(error)"
         case .notText(let path): "\(path) is not UTF-8 text"
         case .missingColumn(let path, let column, let found):
-            "\(path) has no column '\(column)'; its first line names \(found.joined(separator: ", "))"
+            "\(path) has no column '\(column)'; its first line names "
+                + found.map { "'\($0)'" }.joined(separator: ", ")
         case .shortLine(let path, let line): "\(path), line \(line): fewer fields than the first line names"
         case .unknownClass(let place, let name, let classCount):
             "\(place): '\(name)' is neither a label of the model nor an index from 0 to \(classCount - 1)"

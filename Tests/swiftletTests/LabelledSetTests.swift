@@ -33,7 +33,7 @@ struct LabelledSetTests {
             return nil
         }
         let path = "\(directory.path)/set.tsv"
-        #expect(try error("") == .missingColumn(path: path, column: "file", found: []))
+        #expect(try error("") == .missingColumn(path: path, column: "file", found: [""]))
         #expect(try error("file\tkind\n") == .missingColumn(path: path, column: "class", found: ["file", "kind"]))
         #expect(try error("file\tclass\na.jpg\n") == .shortLine(path: path, line: 2))
         #expect(
