@@ -1,0 +1,72 @@
+import Classification
+import FoundationEssentials
+import TestSupport
+import Testing
+
+@testable import swiftlet
+
+/// What all commands have in common.
+struct CommandLineTests {
+    static let commands = Swiftlet.configuration.subcommands.compactMap { $0.configuration.commandName }
+
+    @Test(arguments: commands) func eachCommandHasHelpWithAnOverview(_ command: String) throws {
+        let run = try CommandRun(command, "--help")
+        #expect(run.status == 0 && run.errors.isEmpty)
+        #expect(run.output.contains("OVERVIEW") && run.output.contains("USAGE: swiftlet \(command)"))
+    }
+
+    @Test func theCommandsOfTheIssueAreThere() {
+        let expected: Set = ["classify", "evaluate", "bench", "infer", "describe", "scale", "models", "config"]
+        #expect(expected.isSubset(of: Self.commands))
+    }
+
+    @Test func versionNamesVersionCommitAndInstructionSet() throws {
+        let run = try CommandRun("--version")
+        #expect(run.status == 0)
+        #expect(run.output == Version.line + "\n")
+        #expect(run.output.contains(Version.number) && run.output.contains("commit") && run.output.contains("portable"))
+    }
+
+    static let misuses: [[String]] = [
+        ["frobnicate"], ["describe"], ["describe", "B9"], ["describe", "B0", "--input-size", "0"],
+        ["describe", "B0", "--format", "xml"], ["scale"], ["scale", "--phi", "x"], ["scale", "--phi", "99"],
+        ["config", "--port", "x"], ["config", "--port", "65536"], ["bench", "--batch", "0"],
+        ["bench", "--seconds", "0"], ["bench", "--input-size", "64"], ["bench", "--architecture", "B9"],
+        ["bench", "--threads", "1", "--workers", "2", "--architecture", "B0"], ["classify"],
+        ["infer", "--weights", "w", "--architecture", "B9", "--input", "x", "--output", "y"],
+    ]
+
+    @Test(arguments: misuses) func wrongUsageIsASentenceOnStandardErrorAndExit64(_ arguments: [String]) throws {
+        let run = try CommandRun(arguments)
+        #expect(run.status == 64)
+        #expect(run.output.isEmpty)
+        #expect(run.errors.hasPrefix("Error: "), "\(run.errors)")
+    }
+
+    static let failures: [[String]] = [
+        ["models", "--models", "/nonexistent"], ["models"], ["config", "--config", "/nonexistent"],
+        ["classify", "--model", "nobody", "--models", Fixtures.repositoryRoot + "/models", "x.jpg"],
+        ["infer", "--weights", "w", "--architecture", "B0", "--input", "/nonexistent", "--output", "y"],
+        ["evaluate", "/nonexistent", "--models", Fixtures.repositoryRoot + "/models"],
+    ]
+
+    @Test(arguments: failures) func failedWorkIsASentenceOnStandardErrorAndExit1(_ arguments: [String]) throws {
+        let run = try CommandRun(arguments)
+        #expect(run.status == 1)
+        #expect(run.output.isEmpty)
+        #expect(run.errors.hasPrefix("Error: ") && run.errors.count > 20, "\(run.errors)")
+    }
+
+    @Test func everySettingHasItsFlag() {
+        func keys(_ group: some SettingsOptions) -> [String] {
+            Mirror(reflecting: group).children.compactMap { $0.label.map { String($0.drop { $0 == "_" }) } }
+        }
+        let flags = keys(ModelOptions()) + keys(ComputeOptions()) + keys(ServiceOptions())
+        #expect(flags.sorted() == Setting.all.map(\.key).sorted())
+    }
+
+    @Test func aFullDiskIsAnErrorNotSilence() throws {
+        let run = try CommandRun("describe", "B0", standardOutput: "/dev/full")
+        #expect(run.status == 1 && run.errors.contains("cannot write to standard output"), "\(run.errors)")
+    }
+}

@@ -1,0 +1,42 @@
+import Testing
+
+@testable import swiftlet
+
+/// How results look.
+struct TextTests {
+    @Test func columnsAreAsWideAsTheirWidestCell() {
+        var table = TextTable([("NAME", .left), ("COUNT", .right)])
+        table.add(["a", "1"])
+        table.add(["longer", "1234567"])
+        #expect(table.text == "NAME      COUNT\na             1\nlonger  1234567\n")
+    }
+
+    @Test func aTableWithoutTitlesHasNoLineForThem() {
+        var table = TextTable([("", .left), ("", .left)])
+        table.add(["a", ""])
+        #expect(table.text == "a\n")
+    }
+
+    @Test func numbersAreRounded() {
+        #expect(NumberText.fixed(1.005, 1) == "1.0" && NumberText.fixed(0.96, 1) == "1.0")
+        #expect(NumberText.fixed(0.04, 1) == "0.0" && NumberText.fixed(-0.04, 1) == "0.0")
+        #expect(NumberText.fixed(-1.25, 2) == "-1.25" && NumberText.fixed(12.5, 0) == "13")
+        #expect(NumberText.fixed(.infinity, 1) == "inf" && NumberText.fixed(.nan, 1) == "nan")
+        #expect(NumberText.percent(0.904) == "90.4 %")
+    }
+
+    @Test func digitsAreGroupedByThree() {
+        #expect([0, 12, 123, 1234, -1_234_567].map(NumberText.grouped) == ["0", "12", "123", "1,234", "-1,234,567"])
+    }
+
+    @Test func csvQuotesWhatItMust() {
+        #expect(ClassificationWriter.quoted("plain label") == "plain label")
+        #expect(ClassificationWriter.quoted("a,b") == "\"a,b\"")
+        #expect(ClassificationWriter.quoted("a\"b\n") == "\"a\"\"b\n\"")
+    }
+
+    @Test func theProgressBarFills() {
+        #expect(ProgressBar.line(done: 0, of: 4, seconds: 0).hasPrefix("[------------------------------] 0/4, 0 "))
+        #expect(ProgressBar.line(done: 4, of: 4, seconds: 2) == "[##############################] 4/4, 2 images/s")
+    }
+}
