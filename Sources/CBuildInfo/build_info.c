@@ -1,3 +1,5 @@
 #include "CBuildInfo.h"
 
-const char *swiftlet_commit(void) { return SWIFTLET_COMMIT; }
+const char* swiftlet_commit(void) {
+    return SWIFTLET_COMMIT;
+}
