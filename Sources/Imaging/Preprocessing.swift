@@ -1,7 +1,7 @@
 /// How a picture becomes the input of a model: resized so that its short side has a given length, then cropped to the
-/// centre. The definition is torchvision's `Resize(resize)` followed by `CenterCrop(crop)` on a Pillow image.
+/// centre: Pillow's resize, then torchvision's `CenterCrop(crop)`.
 public struct Preprocessing: Equatable, Sendable {
-    /// Units: pixels. Length of the short side after the resize; the other follows, rounded down.
+    /// Units: pixels. Length of the short side after the resize; the other follows, rounded to the nearest.
     public var resize: Int
     /// Units: pixels. A picture that is smaller after the resize gets black borders.
     public var cropWidth: Int
@@ -32,7 +32,9 @@ public struct Preprocessing: Equatable, Sendable {
 extension Preprocessing {
     /// The size of a whole picture of `width` by `height` after the resize.
     func resizedSize(width: Int, height: Int) -> (width: Int, height: Int) {
-        width <= height ? (resize, resize * height / width) : (resize * width / height, resize)
+        let (short, long) = (min(width, height), max(width, height))
+        let length = (2 * resize * long + short) / (2 * short)
+        return width <= height ? (resize, length) : (length, resize)
     }
 }
 

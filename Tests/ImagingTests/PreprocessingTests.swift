@@ -2,11 +2,12 @@ import Testing
 
 @testable import Imaging
 
-/// Expected values: the formulas of torchvision's `_compute_resized_output_size` and `center_crop`, evaluated by Python.
+/// Expected values: of the resize `round(resize * long / short)`, of the crop torchvision's `center_crop`, evaluated by
+/// Python.
 struct PreprocessingTests {
     @Test(arguments: [
-        (256, 500, 375, 341, 256), (256, 375, 500, 256, 341), (256, 256, 256, 256, 256), (232, 640, 427, 347, 232),
-        (256, 1, 3, 256, 768), (7, 65500, 763, 600, 7),
+        (256, 500, 375, 341, 256), (256, 375, 500, 256, 341), (256, 256, 256, 256, 256), (232, 640, 427, 348, 232),
+        (256, 1, 3, 256, 768), (7, 65500, 763, 601, 7),
     ]) func shortSideTakesTheGivenLength(resize: Int, width: Int, height: Int, outWidth: Int, outHeight: Int) {
         let size = Preprocessing(resize: resize, crop: 1, filter: .bicubic).resizedSize(width: width, height: height)
         #expect(size == (outWidth, outHeight))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the JPEG fixtures and what Pillow makes of them: NAME.jpg and NAME.bin, [crop, crop, 3] u8.
 
-Needs Pillow 13, numpy, and libjpeg-turbo's jpegtran. Run in this directory. The resize is torchvision's Resize, the crop its
-CenterCrop.
+Needs Pillow 13, numpy, and libjpeg-turbo's jpegtran. Run in this directory. The resize rounds the long side to the
+nearest, the crop is torchvision's CenterCrop.
 """
 
 import io
@@ -42,7 +42,9 @@ def expected(data, resize, crop, filter, reduction):
         width, height = image.size
         box = None
     image = image.convert("RGB")
-    size = (resize, resize * height // width) if width <= height else (resize * width // height, resize)
+    short, long = min(width, height), max(width, height)
+    length = (2 * resize * long + short) // (2 * short)
+    size = (resize, length) if width <= height else (length, resize)
     image = image.resize(size, filter, box)
     left, top = (int(round((length - crop) / 2)) if length > crop else -((crop - length) // 2) for length in size)
     return np.asarray(image.crop((left, top, left + crop, top + crop))).tobytes()
