@@ -3,6 +3,7 @@ import Dispatch
 import HTTPServer
 import Logging
 import Parallelism
+import Transport
 
 #if canImport(Glibc)
 import Glibc
@@ -43,11 +44,22 @@ public final class ServiceProcess: Sendable {
             source.resume()
             signalSources.withLock { $0.append(source) }
         }
+        raiseDescriptorLimit()
         let address = try service.start(repository: repository)
         logger.info(
             "ready", metadata: ["models": "\(service.modelNames)", "default_model": "\(service.defaultModel ?? "")"])
         say("listening on http://\(address)")
         dispatchMain()
+    }
+
+    /// Makes room for all the connections that are allowed, which the usual soft limit of 1024 does not.
+    private func raiseDescriptorLimit() {
+        let wanted = service.settings.maxConnections + 64
+        do throws(SocketError) {
+            let limit = try DescriptorLimit.raise(to: wanted)
+            guard limit < wanted else { return }
+            logger.warning("fewer descriptors than maxConnections needs", metadata: ["descriptors": "\(limit)"])
+        } catch { logger.warning("cannot raise the limit of descriptors", metadata: ["error": "\(error)"]) }
     }
 
     private func receivedSignal() {

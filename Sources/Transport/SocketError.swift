@@ -4,10 +4,11 @@ import Glibc
 import Musl
 #endif
 
-/// A system call on a socket that failed.
+/// A system call about sockets that failed.
 public struct SocketError: Error, Equatable, Sendable {
     public enum Operation: String, Sendable {
         case resolve, socket, setOption, bind, listen, address, accept, setNonBlocking, receive, send, shutdown
+        case descriptorLimit
     }
 
     public var operation: Operation
