@@ -59,10 +59,13 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Tensors"], path: "Tests/TestSupport"),
+            name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Parallelism", "Tensors"],
+            path: "Tests/TestSupport"),
         .testTarget(name: "BatchingTests", dependencies: ["Batching", "TestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
-        .testTarget(name: "ClassificationTests", dependencies: ["Classification", "TestSupport"]),
+        .testTarget(
+            name: "ClassificationTests",
+            dependencies: ["Classification", "HTTPServer", "TestSupport", httpTypes, logging]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestSupport", httpTypes]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),

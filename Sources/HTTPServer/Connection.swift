@@ -240,6 +240,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         case .dropped:
             context.logger.error("a handler has let its request go without an answer: \(exchange?.label ?? "")")
             finish(error: .internalServerError, detail: "The request was not answered.", now)
+        case .abandoned: close()
         }
     }
 

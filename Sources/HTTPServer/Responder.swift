@@ -1,7 +1,8 @@
 import HTTP
 import Parallelism
 
-/// Takes a request's answer, once, from any thread. If it is let go without one, the answer is 500.
+/// Takes a request's answer, once, from any thread. If it is let go without one, the answer is 500; after the client has
+/// gone away that is no error, and the connection just closes.
 public final class Responder: Sendable {
     private let pending: PendingAnswer
 
@@ -42,6 +43,8 @@ final class PendingAnswer: Sendable {
         case response(Response)
         /// The handler has let its responder go.
         case dropped
+        /// It has done so after the client had gone.
+        case abandoned
     }
 
     private let state: Lock<State>
@@ -49,17 +52,18 @@ final class PendingAnswer: Sendable {
     init(connection: Connection) { state = Lock(State(connection: connection)) }
 
     func respond(_ response: Response?) {
-        let answer = response.map(Answer.response) ?? .dropped
-        let (connection, cancelHandler): (Connection?, (@Sendable () -> Void)?) = state.withLock { state in
-            guard state.phase != .answered, state.answer == nil else { return (nil, nil) }
+        let (connection, answer, cancelHandler) = state.withLock {
+            state -> (Connection?, Answer, (@Sendable () -> Void)?) in
+            let answer = response.map(Answer.response) ?? (state.isCancelled ? .abandoned : .dropped)
+            guard state.phase != .answered, state.answer == nil else { return (nil, answer, nil) }
             // Let go outside the lock: its captures may own the responder.
             let handler = state.cancelHandler.take()
             guard state.phase == .waiting else {
                 state.answer = answer
-                return (nil, handler)
+                return (nil, answer, handler)
             }
             state.phase = .answered
-            return (state.connection.take(), handler)
+            return (state.connection.take(), answer, handler)
         }
         withExtendedLifetime(cancelHandler) {
             connection?.loop.execute { [self] in connection?.take(answer, from: self) }

@@ -231,6 +231,22 @@ struct ServerTests {
         #expect(test.closed.wait() != nil)
     }
 
+    /// Work that is cancelled may let its request go: that is no error, and nobody waits for an answer.
+    @Test(arguments: [false, true]) func aHandlerMayForgetAClientThatIsGone(leavesHalf: Bool) throws {
+        let test = try TestServer()
+        defer { test.stop() }
+        var client: RawClient? = try test.client()
+        try client?.send("GET /hold/gone HTTP/1.1\r\nHost: a\r\n\r\n")
+        var held = test.held.wait()
+        if leavesHalf { client?.finishSending() } else { client = nil }
+        #expect(test.cancelled.wait() == "/hold/gone")
+        #expect(test.rejected.wait() == .disconnected)
+        #expect(held?.responder.isCancelled == true)
+        held = nil
+        #expect(test.finished.wait()?.status == 499)
+        #expect(try client?.receivesEnd() != false)
+    }
+
     @Test func slowHeadersTimeOutAndIdleConnectionsClose() throws {
         let clock = ManualClock()
         let test = try TestServer(clock: clock)

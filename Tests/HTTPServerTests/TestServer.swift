@@ -8,31 +8,6 @@ import Transport
 
 @testable import HTTPServer
 
-/// A clock that stands still until it is told.
-final class ManualClock: Clock {
-    private let instant = Lock(Instant(nanoseconds: 1_000_000_000))
-
-    func now() -> Instant { instant.withLock { $0 } }
-    func advance(seconds: Double) { instant.withLock { $0 = $0.advanced(byNanoseconds: Int64(seconds * 1e9)) } }
-}
-
-/// Something that happens once on one thread and is waited for on another, for ten seconds.
-final class Signal<Value: Sendable>: Sendable {
-    private let values = Lock<[Value]>([])
-    private let semaphore = DispatchSemaphore(value: 0)
-
-    func send(_ value: Value) {
-        values.withLock { $0.append(value) }
-        semaphore.signal()
-    }
-
-    /// The next value in the order sent, or nil when none comes.
-    func wait() -> Value? {
-        guard semaphore.wait(timeout: .now() + 10) == .success else { return nil }
-        return values.withLock { $0.removeFirst() }
-    }
-}
-
 /// A server on a free port, with routes for every kind of handler, and what it was seen to do.
 final class TestServer: Sendable {
     let server: Server

@@ -78,6 +78,24 @@ public final class RawClient {
         }
     }
 
+    /// Sends a request, with the length of its body where it has one, and gives the answer.
+    public func exchange(
+        _ method: String, _ target: String, fields: [(name: String, value: String)] = [], body: [UInt8]? = nil
+    ) throws -> RawResponse {
+        try send(method, target, fields: fields, body: body)
+        return try receive(toHead: method == "HEAD")
+    }
+
+    /// Sends a request, with the length of its body where it has one.
+    public func send(
+        _ method: String, _ target: String, fields: [(name: String, value: String)] = [], body: [UInt8]? = nil
+    ) throws {
+        var head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\n"
+        for field in fields { head += "\(field.name): \(field.value)\r\n" }
+        if let body { head += "Content-Length: \(body.count)\r\n" }
+        try send(Array("\(head)\r\n".utf8) + (body ?? []))
+    }
+
     /// Ends the sending side.
     public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
