@@ -12,25 +12,27 @@ import Transport
 /// The whole service: models, workers, batchers and the HTTP server, from start to drain.
 public final class ClassificationService: Sendable {
     public let settings: Settings
-    private let context: ServiceContext
+    let context: ServiceContext
     private let server: Server
     private let logger: Logger
     private let table: KernelTable
 
     /// - Throws: `KernelError` where the forced instruction set is not this machine's.
-    public init(settings: Settings, build: BuildInformation, logger: Logger) throws {
+    public init(
+        settings: Settings, build: BuildInformation, logger: Logger, clock: any Clock = MonotonicClock()
+    ) throws {
         self.settings = settings
         self.logger = logger
         table = try settings.kernelTable()
         let metrics = ServiceMetrics(build: build, isa: table.isa)
-        context = ServiceContext(settings: settings, metrics: metrics)
+        context = ServiceContext(settings: settings, metrics: metrics, clock: clock)
         var observer = ServerObserver()
         observer.requestStarted = { _ in metrics.requestStarted() }
         observer.requestFinished = { metrics.requestFinished($0, wasStarted: $1) }
         observer.rejected = { metrics.reject($0) }
         server = Server(
-            configuration: ServerConfiguration(settings), router: Routes.router(context), observer: observer,
-            logger: logger)
+            configuration: ServerConfiguration(settings), router: Routes.router(context), clock: clock,
+            observer: observer, logger: logger)
     }
 
     /// Listens, loads the models, and is ready. `/livez` answers and `/readyz` says that it is loading meanwhile.
@@ -45,7 +47,7 @@ public final class ClassificationService: Sendable {
         let runners = try models.map(load)
         let defaultModel = settings.model.isEmpty ? runners[0].model.name : settings.model
         context.updateCatalogue { $0 = Catalogue(runners, defaultModel: defaultModel) }
-        context.enter(.ready)
+        context.becomeReady()
         // The digest is no reason to be late.
         DispatchQueue.global(qos: .utility).async { [self] in computeDigests(of: runners.map(\.model)) }
         return address
@@ -112,7 +114,7 @@ public final class ClassificationService: Sendable {
 
     /// `/readyz` is 503 from here on, and answers close their connections; serving goes on.
     public func beginDrain() {
-        context.enter(.draining)
+        context.beginDrain()
         server.beginDrain()
     }
 

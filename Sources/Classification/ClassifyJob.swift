@@ -99,6 +99,8 @@ final class ClassifyJob: Sendable {
     /// Takes the result of an image, whose batch ran from `start` to `end`.
     func finish(_ image: PendingImage, logits: [Float], start: Instant, end: Instant) {
         let predictions = Prediction.top(topK, logits: logits)
+        // All of them, as they are divided by one sum.
+        guard predictions[0].probability.isFinite else { return fail(image.index, .resultNotFinite) }
         runner.metrics.topProbability.observe(Double(predictions[0].probability))
         let waited = image.waitedNanoseconds + start.nanoseconds(since: image.enqueued)
         state.withLock { state in
@@ -126,12 +128,13 @@ final class ClassifyJob: Sendable {
             return state
         }
         guard let finished else { return }
-        let reservation = state.withLock { $0.reservation.take() }
-        answer(finished)
-        reservation?.release()
+        let response = response(finished)
+        // Before the answer: who has it may send the next request, which needs a place.
+        state.withLock { $0.reservation.take() }?.release()
+        responder.respond(response)
     }
 
-    private func answer(_ state: State) {
+    private func response(_ state: State) -> Response {
         let begun = service.clock.now()
         var stages = [
             Stage(name: "decode", seconds: Double(state.decodeNanoseconds) * 1e-9),
@@ -144,11 +147,11 @@ final class ClassifyJob: Sendable {
             service.metrics.reject(failure)
         }
         for case .failure(let failure)? in state.outcomes where images.count == 1 || !failure.concernsOneImage {
-            return responder.respond(failure.response(requestID: request.id, stages: stages))
+            return failure.response(requestID: request.id, stages: stages)
         }
         let body = encode(state.outcomes)
         stages.append(Stage(name: "encode", seconds: service.clock.now().seconds(since: begun)))
-        responder.respond(Response(contentType: "application/json", body: body, stages: stages))
+        return Response(contentType: "application/json", body: body, stages: stages)
     }
 
     private func encode(_ outcomes: [Outcome?]) -> [UInt8] {

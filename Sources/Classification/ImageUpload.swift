@@ -33,6 +33,7 @@ enum ImageUpload: Sendable {
 
     /// - Throws: `emptyBody`; `badBody` for a multipart type without boundary.
     init(_ request: Request) throws(ServiceFailure) {
+        if request.body.isEmpty { throw .emptyBody }
         if let declared = request.fields[.contentType], let type = MediaType(declared),
             type.essence == "multipart/form-data"
         {
@@ -56,19 +57,18 @@ enum ImageUpload: Sendable {
         case .raw: return [UploadedImage(body)]
         case .multipart(let boundary):
             do throws(MultipartError) {
-                // One part more than allowed, so that the error is about images.
                 var parser = try MultipartParser(boundary: boundary)
-                parser.maximumPartCount = limit + 1
+                parser.maximumPartCount = limit
                 images = try parser.parse(body).map { UploadedImage(body, $0.content) }
             } catch .tooManyParts {
-                throw .tooManyImages(count: limit + 1, limit: limit)
+                throw .tooManyImages(limit: limit)
             } catch {
                 throw .badBody(reason: "malformed multipart body: \(error)")
             }
         case .json: images = try Self.imagesInJSON(body)
         }
         guard !images.isEmpty else { throw .badBody(reason: "no image in the body") }
-        guard images.count <= limit else { throw .tooManyImages(count: images.count, limit: limit) }
+        guard images.count <= limit else { throw .tooManyImages(limit: limit) }
         return images
     }
 

@@ -13,6 +13,8 @@ enum Routes {
     static let live = "/livez"
     static let ready = "/readyz"
     static let metrics = "/metrics"
+    /// `OPTIONS *`.
+    static let any = "*"
     /// What the server calls requests that match no route.
     static let unmatched = "unmatched"
 
@@ -72,8 +74,9 @@ extension ServiceContext {
     func describeModel(_ request: Request, _ responder: Responder) {
         let catalogue = catalogue
         let name = request.parameters["name"] ?? ""
-        guard let versions = catalogue.runners[name] else {
-            return responder.respond(ServiceFailure.unknownModel(name: name).response(requestID: request.id))
+        let versions: [ModelRunner]
+        do throws(ServiceFailure) { versions = try catalogue.versions(of: name) } catch {
+            return responder.respond(error.response(requestID: request.id))
         }
         var json = JSONWriter()
         json.object {
@@ -131,6 +134,7 @@ extension ServiceContext {
             // Taking several images out of a body is work for a worker.
             let limit = settings.maxImagesPerRequest
             let isAccepted = pool.submit {
+                if responder.isCancelled { return }
                 do throws(ServiceFailure) {
                     let images = try upload.images(in: request.body, limit: limit)
                     try self.begin(images, request, parameters, topK, runner, responder)

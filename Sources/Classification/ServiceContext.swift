@@ -34,7 +34,10 @@ final class ServiceContext: Sendable {
 
     var state: Readiness { readiness.load(ordering: .relaxed) }
 
-    func enter(_ state: Readiness) { readiness.store(state, ordering: .relaxed) }
+    /// The models are there; a drain that has begun meanwhile goes on.
+    func becomeReady() { _ = readiness.compareExchange(expected: .loading, desired: .ready, ordering: .relaxed) }
+
+    func beginDrain() { readiness.store(.draining, ordering: .relaxed) }
 }
 
 /// The models that answer.
@@ -43,7 +46,7 @@ struct Catalogue: Sendable {
     private(set) var runners: [String: [ModelRunner]] = [:]
     private(set) var defaultModel: String?
     /// SHA-256 of the weights' file, by name and version; there once it has been computed.
-    var digests: [String: String] = [:]
+    private var digests: [String: String] = [:]
 
     init() {}
 
@@ -58,13 +61,19 @@ struct Catalogue: Sendable {
 
     /// The model that a request means: the default without a name, the latest without a version.
     func runner(model name: String?, version: Int?) throws(ServiceFailure) -> ModelRunner {
-        guard let name = name ?? defaultModel else { throw .notReady(reason: "no model is loaded yet") }
-        guard let versions = runners[name] else { throw .unknownModel(name: name) }
+        let versions = try versions(of: name)
         guard let version else { return versions.last! }
         guard let runner = versions.first(where: { $0.model.version == version }) else {
-            throw .unknownVersion(model: name, version: version)
+            throw .unknownVersion(model: versions[0].model.name, version: version)
         }
         return runner
+    }
+
+    /// The versions of a model, or of the default without a name, in ascending order; never empty.
+    func versions(of name: String?) throws(ServiceFailure) -> [ModelRunner] {
+        guard let defaultModel else { throw .notReady(reason: "no model is loaded yet") }
+        guard let versions = runners[name ?? defaultModel] else { throw .unknownModel(name: name ?? defaultModel) }
+        return versions
     }
 
     func digest(of model: ClassifierModel) -> String? { digests["\(model.name)/\(model.version)"] }

@@ -8,7 +8,7 @@ enum ServiceFailure: Error, Equatable, Sendable {
     case badParameter(name: String, reason: String)
     case emptyBody
     case badBody(reason: String)
-    case tooManyImages(count: Int, limit: Int)
+    case tooManyImages(limit: Int)
     case image(ImageError)
     case unknownModel(name: String)
     case unknownVersion(model: String, version: Int)
@@ -19,6 +19,8 @@ enum ServiceFailure: Error, Equatable, Sendable {
     /// The deadline passed while the images waited.
     case deadlinePassed(milliseconds: Int)
     case notReady(reason: String)
+    /// The model's weights lead to infinities for this image.
+    case resultNotFinite
 }
 
 /// What metrics call a refusal.
@@ -52,11 +54,17 @@ extension ServiceFailure {
         case .deadlineUnmeetable: (.serviceUnavailable, "Deadline cannot be met", .deadline)
         case .deadlinePassed: (.gatewayTimeout, "Deadline passed", .deadline)
         case .notReady: (.serviceUnavailable, "Not ready", nil)
+        case .resultNotFinite: (.internalServerError, "Result not finite", nil)
         }
     }
 
     /// Whether the others of the request's images may still have an answer.
-    var concernsOneImage: Bool { if case .image = self { true } else { false } }
+    var concernsOneImage: Bool {
+        switch self {
+        case .image, .resultNotFinite: true
+        default: false
+        }
+    }
 
     /// A sentence for whoever sent the request.
     var detail: String {
@@ -64,7 +72,7 @@ extension ServiceFailure {
         case .badParameter(let name, let reason): "\(name): \(reason)"
         case .emptyBody: "the body is empty; send an image, a multipart form or JSON"
         case .badBody(let reason): reason
-        case .tooManyImages(let count, let limit): "\(count) images are more than the limit of \(limit) a request"
+        case .tooManyImages(let limit): "more than the limit of \(limit) images a request"
         case .image(let error): error.description
         case .unknownModel(let name): "no model is called '\(name)'"
         case .unknownVersion(let model, let version): "model '\(model)' has no version \(version)"
@@ -74,6 +82,7 @@ extension ServiceFailure {
             "the answer would not be ready within \(milliseconds) ms of the request's first byte"
         case .deadlinePassed(let milliseconds): "\(milliseconds) ms passed before the image's turn came"
         case .notReady(let reason): reason
+        case .resultNotFinite: "the model's result for this image is not finite"
         }
     }
 
@@ -81,7 +90,7 @@ extension ServiceFailure {
     var retryAfterSeconds: Double? {
         switch self {
         case .queueFull(_, let seconds), .deadlineUnmeetable(_, let seconds): seconds
-        case .notReady: 1
+        case .notReady, .image(.outOfMemory): 1
         default: nil
         }
     }

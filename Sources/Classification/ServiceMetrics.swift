@@ -9,12 +9,13 @@ final class ServiceMetrics: Sendable {
     private static let routes: [(label: String, codes: [Int])] = {
         let anywhere = [400, 405, 408, 413, 414, 417, 431, 500, 501, 505]
         return [
-            (Routes.classify, [200, 204, 404, 415, 422, 503, 504] + anywhere),
+            (Routes.classify, [200, 204, 404, 415, 422, 499, 503, 504] + anywhere),
             (Routes.models, [200, 204] + anywhere),
-            (Routes.model, [200, 204, 404] + anywhere),
+            (Routes.model, [200, 204, 404, 503] + anywhere),
             (Routes.live, [200, 204] + anywhere),
             (Routes.ready, [200, 204, 503] + anywhere),
-            (Routes.metrics, [200, 204] + anywhere),
+            (Routes.metrics, [200, 204, 499, 503] + anywhere),
+            (Routes.any, [204]),
             (Routes.unmatched, [404] + anywhere),
         ]
     }()
@@ -84,6 +85,7 @@ final class ServiceMetrics: Sendable {
         if wasStarted { inflight.add(-1) }
         (requests[record.route]?[record.status] ?? requestFamily.with(record.route, String(record.status))).increment()
         (durations[record.route] ?? durationFamily.with(record.route)).observe(record.seconds)
+        guard record.route == Routes.classify else { return }
         for stage in record.stages { stageDurations[stage.name]?.observe(stage.seconds) }
     }
 

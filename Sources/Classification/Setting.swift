@@ -90,6 +90,8 @@ extension Setting {
     private static let byKey = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
 
     private static let positive = 1...Int.max
+    /// What memory is taken for at the start.
+    private static let count = 1...1_000_000
     /// A day: whoever waits longer has mistaken the unit.
     private static let seconds = 1...86_400
 
@@ -101,7 +103,7 @@ extension Setting {
             "Connections that wait to be accepted. Enough for a burst while all threads compute; the kernel's "
                 + "`somaxconn` caps it."),
         Setting(
-            "maxConnections", .integer(\.maxConnections, 1...1_000_000),
+            "maxConnections", .integer(\.maxConnections, count),
             "Connections open at the same time. Idle ones cost a few kilobytes each; the limit of open files may be "
                 + "lower."),
     ]
@@ -135,7 +137,7 @@ extension Setting {
             "maxQueueDelayMicroseconds", .integer(\.maxQueueDelayMicroseconds, 0...10_000_000),
             "How long an idle worker waits for more images. 0: batches form by themselves when all workers are busy."),
         Setting(
-            "maxQueueSize", .integer(\.maxQueueSize, positive),
+            "maxQueueSize", .integer(\.maxQueueSize, count),
             "Images in the service at the same time; more are refused with 503. At 150 images/s the last one waits "
                 + "under two seconds."),
         Setting(
@@ -148,7 +150,7 @@ extension Setting {
             "maxBodyBytes", .integer(\.maxBodyBytes, positive),
             "The longest request body. 16 MiB holds any phone's photo, or several."),
         Setting(
-            "maxImagesPerRequest", .integer(\.maxImagesPerRequest, positive),
+            "maxImagesPerRequest", .integer(\.maxImagesPerRequest, count),
             "Images in one request. 64 keep a request shorter than a second or two."),
         Setting(
             "maxHeaderBytes", .integer(\.maxHeaderBytes, 256...16 << 20),

@@ -19,6 +19,19 @@ public enum MultipartError: Error, Equatable, Sendable {
     case malformedHeader(part: Int, line: String)
 }
 
+extension MultipartError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .malformedBoundary(let boundary): "'\(boundary)' is no boundary"
+        case .missingBoundary: "the boundary is nowhere in it"
+        case .missingClosingBoundary(let count): "it ends before its closing boundary, after \(count) parts"
+        case .tooManyParts(let maximum): "more than \(maximum) parts"
+        case .headerTooLarge(let part, let maximum): "the header of part \(part) has more than \(maximum) bytes"
+        case .malformedHeader(let part, let line): "the header of part \(part) has a malformed line: '\(line)'"
+        }
+    }
+}
+
 /// One part of a multipart body.
 public struct MultipartPart: Sendable, Equatable {
     public var fields: HTTPFields
