@@ -1,0 +1,165 @@
+import HTTP
+import HTTPTypes
+import Imaging
+import Parallelism
+import TestSupport
+import Testing
+
+@testable import Classification
+@testable import HTTPServer
+
+private func request(
+    query: [(String, String)] = [], fields: HTTPFields = [:], body: [UInt8] = [1]
+) -> Request {
+    let now = Instant(nanoseconds: 0)
+    return Request(
+        method: .post, path: "/v1/classify", parameters: [:],
+        query: query.map { QueryItem(name: $0.0, value: $0.1) }, fields: fields, authority: nil, body: body, peer: nil,
+        received: now, readDone: now, id: "id")
+}
+
+struct JSONWriterTests {
+    @Test func writesWhatAnyReaderReads() throws {
+        struct Value: Decodable, Equatable {
+            var text: String
+            var number: Int
+            var fraction: Float
+            var list: [[Int]]
+            var empty: [Int]
+            var nothing: Int?
+            var object: [String: String]
+        }
+        let text = "quote \" backslash \\ / newline \n nul \0 unit separator \u{1F} del \u{7F} é 鳥 🪲 \u{2028}"
+        for fraction: Float in [0, -0.1, 1, .leastNormalMagnitude, 3.4e38, 0.333_333_34] {
+            var json = JSONWriter(capacity: 0)
+            json.object {
+                $0.value("text", text)
+                $0.value("number", Int.min)
+                $0.value("fraction", fraction)
+                $0.array("list") {
+                    $0.array { _ in }
+                    $0.array {
+                        $0.value(nil, 1)
+                        $0.value(nil, 2)
+                    }
+                }
+                $0.array("empty") { _ in }
+                $0.null("nothing")
+                $0.object("object") { $0.value("a", "b") }
+            }
+            #expect(
+                try decodeJSON(Value.self, json.bytes)
+                    == Value(
+                        text: text, number: .min, fraction: fraction, list: [[], [1, 2]], empty: [], nothing: nil,
+                        object: ["a": "b"]))
+        }
+    }
+}
+
+struct ClassifyParametersTests {
+    @Test func readsQueryAndField() throws {
+        let deadline: HTTPFields = [HTTPField.Name("x-request-deadline-ms")!: "250"]
+        let parameters = try ClassifyParameters(
+            request(query: [("version", "3"), ("model", "a b"), ("top_k", "7")], fields: deadline))
+        #expect(parameters.model == "a b" && parameters.version == 3)
+        #expect(parameters.topK == 7 && parameters.deadlineMilliseconds == 250)
+        let none = try ClassifyParameters(request())
+        #expect(none.model == nil && none.version == nil && none.topK == nil && none.deadlineMilliseconds == nil)
+    }
+
+    @Test(arguments: ["0", "-3", "1000000001", "9223372036854775808", "1e3", " 1", "", "१"])
+    func refusesWhatIsNoPositiveWholeNumber(text: String) {
+        for name in ["top_k", "version"] {
+            #expect(
+                throws: ServiceFailure.badParameter(name: name, reason: "'\(text)' is not a positive whole number")
+            ) { try ClassifyParameters(request(query: [(name, text)])) }
+        }
+    }
+}
+
+struct ImageUploadTests {
+    @Test func theBytesDecideButForMultipart() throws {
+        func form(_ type: String?, _ body: String) throws -> ImageUpload {
+            try ImageUpload(request(fields: type.map { [.contentType: $0] } ?? [:], body: Array(body.utf8)))
+        }
+        for type in [nil, "application/json", "image/jpeg", "multipart", "multipart/mixed; boundary=b"] {
+            guard case .raw = try form(type, "x"), case .json = try form(type, " \r\n\t{") else {
+                Issue.record("\(type ?? "none")")
+                continue
+            }
+        }
+        for type in ["multipart/form-data; boundary=b", "Multipart/Form-Data ;charset=utf-8; Boundary=\"b\""] {
+            guard case .multipart("b") = try form(type, "{") else {
+                Issue.record("\(type)")
+                continue
+            }
+        }
+    }
+
+    @Test func lendsEachPartsOwnBytes() throws {
+        let pictures: [[UInt8]] = [[1, 2, 3], [], [13, 10, 45, 45], Array(repeating: 7, count: 1000)]
+        let uploads: [(ImageUpload, [UInt8])] = [
+            (.multipart(boundary: "a frontier"), Upload.multipart(pictures)), (.json, Upload.json(pictures)),
+        ]
+        for (upload, body) in uploads {
+            let images = try upload.images(in: body, limit: 4)
+            let bytes = images.map { $0.withBytes { span in span.indices.map { span[$0] } } }
+            #expect(bytes == pictures)
+            #expect(throws: ServiceFailure.tooManyImages(limit: 3)) {
+                try upload.images(in: body, limit: 3)
+            }
+        }
+    }
+}
+
+struct ServiceFailureTests {
+    @Test(
+        arguments: [
+            (0, "1", "0"), (0.000_1, "1", "1"), (0.999, "1", "999"), (1, "1", "1000"), (1.000_1, "2", "1001"),
+            (61.5, "62", "61500"),
+        ] as [(Double, String, String)])
+    func roundsRetryAfterUp(seconds: Double, whole: String, milliseconds: String) {
+        let failures: [ServiceFailure] = [
+            .queueFull(places: 1, retryAfterSeconds: seconds),
+            .deadlineUnmeetable(milliseconds: 5, retryAfterSeconds: seconds),
+        ]
+        for failure in failures {
+            let response = failure.response(requestID: "id")
+            #expect(response.status == .serviceUnavailable)
+            #expect(response.fields[.retryAfter] == whole)
+            #expect(response.fields[HTTPField.Name("Retry-After-Ms")!] == milliseconds)
+        }
+    }
+
+    static let presentations: [(ServiceFailure, Int, String?)] = [
+        (.badParameter(name: "a", reason: "b"), 400, nil), (.emptyBody, 400, nil), (.badBody(reason: "a"), 400, nil),
+        (.tooManyImages(limit: 2), 413, "too_large"),
+        (.image(.unknownFormat(found: "PNG")), 415, "bad_image"),
+        (.image(.damaged(reason: "a", offset: 1)), 422, "bad_image"),
+        (.image(.unsupported(reason: "a")), 422, "bad_image"),
+        (.image(.tooManyPixels(width: 2, height: 3, limit: 5)), 413, "too_large"),
+        (.image(.tooManyScans(limit: 5)), 413, "too_large"),
+        (.image(.tooManyCoefficients(limit: 5)), 413, "too_large"), (.image(.outOfMemory), 503, nil),
+        (.unknownModel(name: "a"), 404, nil), (.unknownVersion(model: "a", version: 2), 404, nil),
+        (.queueFull(places: 1, retryAfterSeconds: 0), 503, "queue_full"),
+        (.deadlineUnmeetable(milliseconds: 1, retryAfterSeconds: 0), 503, "deadline"),
+        (.deadlinePassed(milliseconds: 1), 504, "deadline"), (.notReady(reason: "loading"), 503, nil),
+        (.resultNotFinite, 500, nil),
+    ]
+
+    @Test(arguments: presentations.indices) func hasAStatusAndAReason(index: Int) throws {
+        let (failure, status, reason) = Self.presentations[index]
+        let response = failure.response(requestID: "an id")
+        #expect(response.status.code == status)
+        #expect(response.fields[.contentType] == "application/problem+json")
+        #expect(failure.presentation.reason?.rawValue == reason)
+        // Every 503 says when to come again.
+        #expect((response.fields[.retryAfter] != nil) == (status == 503))
+        let problem = try decodeJSON(Problem.self, response.body)
+        #expect(
+            problem
+                == Problem(
+                    type: "about:blank", title: failure.presentation.title, status: status, detail: failure.detail,
+                    request_id: "an id"))
+    }
+}

@@ -1,0 +1,188 @@
+import TestSupport
+import Testing
+
+@testable import Classification
+
+/// What whoever posts something else gets.
+struct RefusalTests {
+    struct Refusal: CustomTestStringConvertible, Sendable {
+        var claim: String
+        var fields: [(name: String, value: String)] = []
+        var body: @Sendable () throws -> [UInt8]
+        var status: Int
+        var title: String
+        /// How the detail begins.
+        var detail: String
+        /// The reason that metrics count it under.
+        var reason: String?
+
+        var testDescription: String { claim }
+    }
+
+    static let json = "expected {\"images\":[{\"b64\":\"…\"}]}"
+    static let refusals: [Refusal] = [
+        Refusal(
+            claim: "an empty body", body: { [] }, status: 400, title: "Empty body",
+            detail: "the body is empty; send an image, a multipart form or JSON"),
+        Refusal(
+            claim: "an empty multipart body", fields: [Upload.multipartType], body: { [] }, status: 400,
+            title: "Empty body", detail: "the body is empty"),
+        Refusal(claim: "blanks", body: { Array(" \r\n\t".utf8) }, status: 400, title: "Empty body", detail: "the body"),
+        Refusal(
+            claim: "broken JSON", body: { Array("{\"images\":[".utf8) }, status: 400, title: "Malformed body",
+            detail: "the body begins like JSON but is not; \(json)"),
+        Refusal(
+            claim: "deep JSON", body: { Array("{\"images\":".utf8) + [UInt8](repeating: 0x5B, count: 1 << 20) },
+            status: 400, title: "Malformed body", detail: "the body begins like JSON but is not; \(json)"),
+        Refusal(
+            claim: "JSON without images", body: { Array("{}".utf8) }, status: 400, title: "Malformed body",
+            detail: "JSON: images is missing; \(json)"),
+        Refusal(
+            claim: "JSON with no image", body: { Array("{\"images\":[]}".utf8) }, status: 400, title: "Malformed body",
+            detail: "no image in the body"),
+        Refusal(
+            claim: "JSON with an image that is a string", body: { Array("{\"images\":[{\"b64\":\"\"},\"x\"]}".utf8) },
+            status: 400, title: "Malformed body", detail: "JSON: images[1] has another type; \(json)"),
+        Refusal(
+            claim: "JSON with an image without bytes", body: { Array("{\"images\":[{\"base64\":\"\"}]}".utf8) },
+            status: 400, title: "Malformed body", detail: "JSON: images[0].b64 is missing; \(json)"),
+        Refusal(
+            claim: "JSON with null for bytes", body: { Array("{\"images\":[{\"b64\":null}]}".utf8) },
+            status: 400, title: "Malformed body", detail: "JSON: images[0].b64 "),
+        Refusal(
+            claim: "broken base64", body: { Array("{\"images\":[{\"b64\":\"\"},{\"b64\":\"/9j/4*\"}]}".utf8) },
+            status: 400, title: "Malformed body", detail: "JSON: images[1].b64 is not base64"),
+        Refusal(
+            claim: "multipart without a boundary", fields: [("Content-Type", "multipart/form-data")],
+            body: { try Upload.jpeg("420") }, status: 400, title: "Malformed body",
+            detail: "multipart/form-data without a boundary"),
+        Refusal(
+            claim: "multipart with another boundary", fields: [("Content-Type", "multipart/form-data; boundary=x")],
+            body: { Upload.multipart([try Upload.jpeg("420")]) }, status: 400, title: "Malformed body",
+            detail: "malformed multipart body: the boundary is nowhere in it"),
+        Refusal(
+            claim: "multipart that ends early", fields: [Upload.multipartType],
+            body: { Array(Upload.multipart([try Upload.jpeg("420")]).dropLast(20)) }, status: 400,
+            title: "Malformed body",
+            detail: "malformed multipart body: it ends before its closing boundary, after 0 parts"),
+        Refusal(
+            claim: "multipart with a malformed header", fields: [Upload.multipartType],
+            body: { Array("--a frontier\r\nno colon\r\n\r\nx\r\n--a frontier--".utf8) }, status: 400,
+            title: "Malformed body",
+            detail: "malformed multipart body: the header of part 0 has a malformed line: 'no colon'"),
+        Refusal(
+            claim: "multipart without a part", fields: [Upload.multipartType], body: { Array("--a frontier--".utf8) },
+            status: 400, title: "Malformed body", detail: "no image in the body"),
+        Refusal(
+            claim: "too many parts", fields: [Upload.multipartType],
+            body: { Upload.multipart(Array(repeating: try Upload.jpeg("420"), count: 4)) }, status: 413,
+            title: "Too many images", detail: "more than the limit of 3 images a request", reason: "too_large"),
+        Refusal(
+            claim: "many too many parts", fields: [Upload.multipartType],
+            body: { Upload.multipart(Array(repeating: [], count: 90)) }, status: 413, title: "Too many images",
+            detail: "more than the limit of 3 images a request", reason: "too_large"),
+        Refusal(
+            claim: "too many images in JSON", body: { Upload.json(Array(repeating: [1], count: 5)) }, status: 413,
+            title: "Too many images", detail: "more than the limit of 3 images a request", reason: "too_large"),
+        Refusal(
+            claim: "a PNG", fields: [("Content-Type", "image/jpeg")],
+            body: { [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13] }, status: 415,
+            title: "Unsupported image format", detail: "not a JPEG image: PNG", reason: "bad_image"),
+        Refusal(
+            claim: "no image at all", body: { Array("hello".utf8) }, status: 415, title: "Unsupported image format",
+            detail: "not a JPEG image: unrecognised data", reason: "bad_image"),
+        Refusal(
+            claim: "a truncated image", body: { Array(try Upload.jpeg("420").dropLast(200)) }, status: 422,
+            title: "Unreadable image", detail: "damaged image, at byte ", reason: "bad_image"),
+        Refusal(
+            claim: "the start of an image", body: { [0xFF, 0xD8] }, status: 422, title: "Unreadable image",
+            detail: "damaged image, at byte ", reason: "bad_image"),
+        Refusal(
+            claim: "one damaged image in multipart", fields: [Upload.multipartType],
+            body: { Upload.multipart([Array(try Upload.jpeg("420").dropLast(200))]) }, status: 422,
+            title: "Unreadable image", detail: "damaged image, at byte ", reason: "bad_image"),
+        Refusal(
+            claim: "one foreign image in JSON", body: { Upload.json([Array("%PDF-1.4".utf8)]) }, status: 415,
+            title: "Unsupported image format", detail: "not a JPEG image: PDF", reason: "bad_image"),
+        Refusal(
+            claim: "too many pixels", body: { try Upload.jpeg("reduced-8") }, status: 413, title: "Image too large",
+            detail: "253×331 pixels are more than the limit of 83742", reason: "too_large"),
+        Refusal(
+            claim: "too many scans", body: { try Upload.jpeg("progressive") }, status: 413, title: "Image too large",
+            detail: "more scans than the limit of 2", reason: "too_large"),
+    ]
+
+    @Test(arguments: refusals) func refuses(_ refusal: Refusal) throws {
+        let test = try TestService {
+            $0.maxImagesPerRequest = 3
+            $0.maxPixels = 253 * 331 - 1
+            $0.maxScans = 2
+        }
+        defer { test.stop() }
+        let client = try test.client()
+        let response = try client.exchange("POST", "/v1/classify", fields: refusal.fields, body: refusal.body())
+        #expect(response.status == refusal.status)
+        #expect(response["content-type"] == "application/problem+json")
+        #expect(response["retry-after"] == nil)
+        let problem: Problem = try response.decoded()
+        #expect(problem.type == "about:blank")
+        #expect(problem.title == refusal.title)
+        #expect(problem.status == refusal.status)
+        #expect(problem.detail.hasPrefix(refusal.detail), "\(problem.detail)")
+        #expect(problem.request_id == response["x-request-id"])
+        let page = try test.metrics()
+        for reason in RejectionReason.allCases.map(\.rawValue) {
+            #expect(page.rejections(reason) == (reason == refusal.reason ? 1 : 0), "\(reason)")
+        }
+        #expect(page.requests("/v1/classify", refusal.status) == 1)
+        // The connection goes on.
+        #expect(try client.exchange("POST", "/v1/classify", body: Upload.jpeg("420")).status == 200)
+        #expect(test.log.complaints == [])
+    }
+
+    @Test func refusesALongBodyBeforeItIsSent() throws {
+        let test = try TestService { $0.maxBodyBytes = 4096 }
+        defer { test.stop() }
+        let client = try test.client()
+        try client.send("POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 4097\r\n\r\n")
+        let response = try client.receive()
+        #expect(response.status == 413 && response["connection"] == "close")
+        let problem: Problem = try response.decoded()
+        #expect(problem.status == 413 && problem.request_id == response["x-request-id"])
+        #expect(try test.metrics().rejections("too_large") == 1)
+        #expect(try test.classify([UInt8](repeating: 0, count: 4096)).status == 415)
+    }
+
+    @Test(
+        arguments: [
+            ("?model=nobody", "no model is called 'nobody'"), ("?model=", "no model is called ''"),
+            ("?version=2", "model 'lite' has no version 2"),
+            ("?model=lite&version=1000000000", "model 'lite' has no version 1000000000"),
+            ("?model=nobody&version=1", "no model is called 'nobody'"),
+        ])
+    func knowsNoOtherModel(query: String, detail: String) throws {
+        let test = try TestService()
+        defer { test.stop() }
+        let response = try test.classify(Upload.jpeg("420"), query: query)
+        #expect(response.status == 404)
+        let problem: Problem = try response.decoded()
+        #expect(problem.title == "No such model" && problem.detail == detail)
+    }
+
+    /// Weights that lead to no number are the owner's mistake, but end neither the process nor other images.
+    @Test func survivesAModelThatGivesNoNumbers() throws {
+        var tensors = try TestModel.tensors()
+        tensors["classifier.bias"] = .init(
+            [.infinity] + [Float](repeating: 0, count: 9), shape: tensors["classifier.bias"]!.shape)
+        var model = try TestModel()
+        model.weights = try TestModel.file(tensors)
+        let test = try TestService(models: [model])
+        defer { test.stop() }
+        let response = try test.classify(Upload.jpeg("420"))
+        #expect(response.status == 500)
+        #expect(try response.decoded(Problem.self).detail == "the model's result for this image is not finite")
+        let several = try test.classify(
+            Upload.multipart([Upload.jpeg("420"), [1]]), fields: [Upload.multipartType])
+        #expect(try several.decoded(ClassifyAnswer.self).results.map { $0.error?.status } == [500, 415])
+    }
+}
