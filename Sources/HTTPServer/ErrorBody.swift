@@ -24,26 +24,13 @@ public typealias ErrorBody = @Sendable (ErrorDescription) -> (contentType: Strin
 
 /// `application/problem+json`. Source: RFC 9457 §3.
 public let problemBody: ErrorBody = { error in
-    var json: [UInt8] = Array("{\"type\":\"about:blank\",\"title\":".utf8)
-    appendJSON(error.title, to: &json)
-    json.append(contentsOf: ",\"status\":\(error.status.code),\"detail\":".utf8)
-    appendJSON(error.detail, to: &json)
-    json.append(contentsOf: ",\"request_id\":".utf8)
-    appendJSON(error.requestID, to: &json)
-    json.append(contentsOf: "}".utf8)
-    return ("application/problem+json", json)
-}
-
-/// Source: RFC 8259 §7.
-private func appendJSON(_ text: String, to json: inout [UInt8]) {
-    let digits = Array("0123456789abcdef".utf8)
-    json.append(0x22)
-    for byte in text.utf8 {
-        switch byte {
-        case 0x22, 0x5C: json.append(contentsOf: [0x5C, byte])
-        case 0..<0x20: json.append(contentsOf: "\\u00".utf8 + [digits[Int(byte >> 4)], digits[Int(byte & 15)]])
-        default: json.append(byte)
-        }
+    var json = JSONWriter()
+    json.object {
+        $0.value("type", "about:blank")
+        $0.value("title", error.title)
+        $0.value("status", error.status.code)
+        $0.value("detail", error.detail)
+        $0.value("request_id", error.requestID)
     }
-    json.append(0x22)
+    return ("application/problem+json", json.bytes)
 }

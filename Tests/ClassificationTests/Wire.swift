@@ -30,10 +30,6 @@ struct Problem: Decodable, Equatable {
     var request_id: String?
 }
 
-func decodeJSON<Value: Decodable>(_ type: Value.Type, _ json: [UInt8]) throws -> Value {
-    try JSONDecoder().decode(type, from: Data(json))
-}
-
 extension RawResponse {
     func decoded<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value { try decodeJSON(type, body) }
 

@@ -1,38 +1,39 @@
 /// Writes JSON straight into bytes: what answers on the hot path are made with.
 ///
 /// The caller writes names and values in order; commas are the writer's. Source: RFC 8259.
-struct JSONWriter {
-    private(set) var bytes: [UInt8] = []
+public struct JSONWriter: Sendable {
+    /// What has been written so far.
+    public private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
-    init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
+    public init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
 
-    mutating func object(_ name: StaticString? = nil, _ body: (inout JSONWriter) -> Void) {
+    public mutating func object(_ name: StaticString? = nil, _ body: (inout JSONWriter) -> Void) {
         container(name, UInt8(ascii: "{"), UInt8(ascii: "}"), body)
     }
 
-    mutating func array(_ name: StaticString? = nil, _ body: (inout JSONWriter) -> Void) {
+    public mutating func array(_ name: StaticString? = nil, _ body: (inout JSONWriter) -> Void) {
         container(name, UInt8(ascii: "["), UInt8(ascii: "]"), body)
     }
 
-    mutating func value(_ name: StaticString? = nil, _ text: String) {
+    public mutating func value(_ name: StaticString? = nil, _ text: String) {
         begin(name)
         appendQuoted(text)
     }
 
-    mutating func value(_ name: StaticString? = nil, _ number: Int) {
+    public mutating func value(_ name: StaticString? = nil, _ number: Int) {
         begin(name)
         bytes.append(contentsOf: String(number).utf8)
     }
 
     /// - Precondition: the number is finite.
-    mutating func value(_ name: StaticString? = nil, _ number: Float) {
+    public mutating func value(_ name: StaticString? = nil, _ number: Float) {
         precondition(number.isFinite, "JSON has no \(number)")
         begin(name)
         bytes.append(contentsOf: number.description.utf8)
     }
 
-    mutating func null(_ name: StaticString? = nil) {
+    public mutating func null(_ name: StaticString? = nil) {
         begin(name)
         bytes.append(contentsOf: "null".utf8)
     }
