@@ -162,9 +162,12 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         case .dispatch(let request): route(request, now)
         case .refuse(let rejection):
             context.noteRejection(rejection)
+            let head = state.refusedHead
+            let target = try? RequestTarget(head.target)
             exchange = Exchange(
-                label: Router.unmatchedLabel, method: .get, path: nil, requestID: owner.requestIDs.next(),
-                received: now, readDone: now)
+                label: target.map { context.router.label(head.method, $0) } ?? Router.unmatchedLabel,
+                method: head.method, path: target?.path, requestID: owner.requestIDs.id(for: head.fields),
+                received: state.requestStarted, readDone: now)
             finish(error: rejection.status, detail: rejection.detail, now)
         case .cancel:
             context.noteRejection(.disconnected)

@@ -58,7 +58,8 @@ struct ConnectionState {
     private var isHead = false
     private var keepsAlive = true
     // When things last happened, for the deadlines.
-    private var requestStarted: Instant
+    /// When the first byte of the request at hand was read.
+    private(set) var requestStarted: Instant
     private var bodyStarted: Instant
     private var bodyProgressed: Instant
     private var idleSince: Instant
@@ -75,6 +76,9 @@ struct ConnectionState {
     }
 
     private var backlogCount: Int { backlog.count - backlogStart }
+
+    /// What is known of a request that is refused: as much of its head as was read.
+    var refusedHead: RequestHead { parser.head }
 
     /// Whether nothing of a request has been read and nothing is left to send.
     var isIdle: Bool { phase == .reading && !parser.hasStarted && backlogCount == 0 && output.isEmpty }

@@ -77,6 +77,14 @@ public struct Router: Sendable {
             ? .options(allow: route.allow, label: route.label) : .otherMethod(allow: route.allow, label: route.label)
     }
 
+    /// What a request is called in metrics.
+    func label(_ method: HTTPRequest.Method, _ target: RequestTarget) -> String {
+        switch match(method, target) {
+        case .handler(_, let label, _), .options(_, let label), .otherMethod(_, let label): label
+        case .unknownPath, .unknownMethod: Self.unmatchedLabel
+        }
+    }
+
     private func matchSegments(_ segments: [String], _ parameters: inout [String: String]) -> Int? {
         // A literal path may have been sent with percent-encoded characters.
         for index in literals.values.sorted() where routes[index].segments.elementsEqual(segments, by: ==) {

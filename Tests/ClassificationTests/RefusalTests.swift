@@ -144,12 +144,15 @@ struct RefusalTests {
         let test = try TestService { $0.maxBodyBytes = 4096 }
         defer { test.stop() }
         let client = try test.client()
-        try client.send("POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 4097\r\n\r\n")
+        try client.send(
+            "POST /v1/classify HTTP/1.1\r\nHost: a\r\nX-Request-Id: too-long\r\nContent-Length: 4097\r\n\r\n")
         let response = try client.receive()
         #expect(response.status == 413 && response["connection"] == "close")
         let problem: Problem = try response.decoded()
-        #expect(problem.status == 413 && problem.request_id == response["x-request-id"])
-        #expect(try test.metrics().rejections("too_large") == 1)
+        #expect(problem.status == 413 && problem.request_id == "too-long")
+        #expect(response["x-request-id"] == "too-long")
+        let page = try test.metrics()
+        #expect(page.rejections("too_large") == 1 && page.requests("/v1/classify", 413) == 1)
         #expect(try test.classify([UInt8](repeating: 0, count: 4096)).status == 415)
     }
 

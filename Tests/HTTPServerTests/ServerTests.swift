@@ -191,6 +191,31 @@ struct ServerTests {
         #expect(try client.receivesEnd())
     }
 
+    @Test(
+        arguments: [
+            (
+                "POST /echo HTTP/1.1\r\nHost: a\r\nX-Request-Id: known\r\nContent-Length: 9999999\r\n\r\n", "/echo",
+                "known"
+            ),
+            ("GET /models/x?q=1 HTTP/1.1\r\nX-Request-Id: known\r\n\r\n", "/models/{name}", "known"),
+            ("GET /nowhere HTTP/1.1\r\nX-Request-Id: known\r\n\r\n", "unmatched", "known"),
+            ("GET /hello HTTP/1.1\r\nHost : a\r\nX-Request-Id: unread\r\n\r\n", "/hello", nil),
+            ("nonsense\r\n\r\n", "unmatched", nil),
+        ] as [(String, String, String?)])
+    func tellsOfARefusedRequestWhatItHasRead(request: String, label: String, id: String?) throws {
+        let test = try TestServer()
+        defer { test.stop() }
+        let client = try test.client()
+        try client.send("GET /large HTTP/1.1\r\nHost: a\r\nX-Request-Id: earlier\r\n\r\n")
+        #expect(try client.receive().status == 200)
+        #expect(test.finished.wait()?.route == "/large")
+        try client.send(request)
+        let response = try client.receive()
+        #expect((400...499).contains(response.status))
+        #expect(response["x-request-id"].map { $0 == id || (id == nil && $0 != "unread" && $0 != "earlier") } == true)
+        #expect(test.finished.wait()?.route == label)
+    }
+
     @Test func answers500WhereAHandlerForgets() throws {
         let test = try TestServer()
         defer { test.stop() }
