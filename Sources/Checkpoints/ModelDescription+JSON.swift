@@ -99,7 +99,7 @@ extension ModelDescription: Codable {
         do { _ = try Architecture(named: architecture) } catch {
             throw Fault(key: CodingKeys.architecture.stringValue, reason: "is wrong: \(error)")
         }
-        dialect = try Self.choice(values, .dialect)
+        dialect = try values.contains(.dialect) ? Self.choice(values, .dialect) : nil
         padding = try values.contains(.padding) ? Self.choice(values, .padding) : nil
         batchNormEpsilon = try values.decodeIfPresent(Float.self, forKey: .batchNormEpsilon)
         try Self.require(batchNormEpsilon.map { $0 > 0 && $0 < 1 } ?? true, .batchNormEpsilon, "between 0 and 1")
@@ -128,7 +128,7 @@ extension ModelDescription: Codable {
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(architecture, forKey: .architecture)
-        try values.encode(dialect, forKey: .dialect)
+        try values.encodeIfPresent(dialect, forKey: .dialect)
         try values.encodeIfPresent(padding, forKey: .padding)
         try values.encodeIfPresent(batchNormEpsilon, forKey: .batchNormEpsilon)
         try values.encode(inputSize, forKey: .inputSize)

@@ -12,8 +12,8 @@ public struct ModelDescription: Equatable, Sendable {
 
     /// `architecture`: a name that `Architecture(named:)` takes.
     public var architecture: String
-    /// `dialect`: whose names the weights carry.
-    public var dialect: Dialect
+    /// `dialect`, optional: whose names the weights carry. It is recognised; where it is given it must be right.
+    public var dialect: Dialect?
     /// `padding`, optional: where it is not what dialect and name give.
     public var padding: Padding?
     /// `batch_norm_epsilon`, optional: where it is not what dialect and name give.
@@ -43,7 +43,7 @@ public struct ModelDescription: Equatable, Sendable {
 
     /// - Precondition: `mean` and `standardDeviation` have three values each.
     public init(
-        architecture: String, dialect: Dialect, padding: Padding? = nil, batchNormEpsilon: Float? = nil,
+        architecture: String, dialect: Dialect? = nil, padding: Padding? = nil, batchNormEpsilon: Float? = nil,
         inputSize: Int, resize: Int, filter: Filter, mean: [Float], standardDeviation: [Float],
         precision: Precision = .fp32, weights: String = defaultWeights, labels: String? = nil, licence: String? = nil,
         summary: String? = nil

@@ -2,7 +2,7 @@ import FoundationEssentials
 
 /// A directory of models: `<name>/<version>/model.json`, with the weights and labels beside it.
 ///
-/// Versions are positive whole numbers. What begins with a dot, and plain files, are passed over, so that a model may
+/// Versions are positive whole numbers. Plain files, what begins with a dot, and other directories are passed over, so that a model may
 /// be copied to `.name` and renamed when complete. Names that come from outside are only compared with those that are
 /// there, never joined to a path.
 public struct ModelRepository: Sendable {
@@ -17,27 +17,43 @@ public struct ModelRepository: Sendable {
         public let directory: String
     }
 
-    /// What is there, by name, then by version.
-    /// - Throws: `repository` where a directory cannot be listed, a name is not one that a URL and a metric can carry,
-    ///   a version is not a number, or a model has none.
-    public func entries() throws(CheckpointError) -> [Entry] {
-        var entries: [Entry] = []
-        for name in try Self.subdirectories(of: directory) {
+    /// What a repository holds.
+    public struct Contents: Equatable, Sendable {
+        /// By name, then by version.
+        public var entries: [Entry] = []
+        /// Directories that are no model or no version of one, each with the reason, as sentences.
+        public var passedOver: [String] = []
+    }
+
+    /// What is there.
+    /// - Throws: `repository` where a directory cannot be listed.
+    public func contents() throws(CheckpointError) -> Contents {
+        var contents = Contents()
+        for name in try Self.subdirectories(of: directory).sorted() {
             let path = "\(directory)/\(name)"
             guard Self.isModelName(name) else {
-                throw .repository(path: path, reason: "a model's name is 1 to 128 letters, digits, '-', '_' and '.'")
+                contents.passedOver.append(
+                    "\(path) is passed over: a model's name is 1 to 128 letters, digits, '-', '_' and '.'")
+                continue
             }
-            let versions = try Self.subdirectories(of: path)
-            guard !versions.isEmpty else { throw .repository(path: path, reason: "has no version, such as 1/") }
-            for written in versions {
-                guard let version = Int(written), version > 0, String(version) == written else {
-                    throw .repository(path: "\(path)/\(written)", reason: "a version is a positive whole number")
+            var versions: [Int] = []
+            for written in try Self.subdirectories(of: path).sorted() {
+                if let version = Int(written), version > 0, String(version) == written {
+                    versions.append(version)
+                } else {
+                    contents.passedOver.append(
+                        "\(path)/\(written) is passed over: a version is a positive whole number")
                 }
-                entries.append(Entry(name: name, version: version, directory: "\(path)/\(written)"))
             }
+            if versions.isEmpty { contents.passedOver.append("\(path) is passed over: it has no version, such as 1/") }
+            contents.entries += versions.sorted().map { Entry(name: name, version: $0, directory: "\(path)/\($0)") }
         }
-        return entries.sorted { ($0.name, $0.version) < ($1.name, $1.version) }
+        return contents
     }
+
+    /// The models that are there, by name, then by version.
+    /// - Throws: `repository` where a directory cannot be listed.
+    public func entries() throws(CheckpointError) -> [Entry] { try contents().entries }
 
     /// Reads the description of a model's version; nil means the highest.
     /// - Throws: `unknownModel`, `unknownVersion`, what `entries()` throws, and `file` or `description` for model.json.

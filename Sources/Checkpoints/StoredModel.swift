@@ -24,10 +24,10 @@ public struct StoredModel: Equatable, Sendable {
     /// - Throws: what `Checkpoint.load` throws, and `description` where the weights are in another dialect than it says.
     public func checkpoint() throws(CheckpointError) -> Checkpoint {
         let checkpoint = try Checkpoint.load(weightsPath, architectureName: description.architecture)
-        guard checkpoint.dialect == description.dialect else {
+        if let dialect = description.dialect, dialect != checkpoint.dialect {
             throw .description(
                 path: "\(directory)/model.json", key: "dialect",
-                reason: "is \(description.dialect.rawValue), but the weights are in \(checkpoint.dialect.rawValue)'s")
+                reason: "is \(dialect.rawValue), but the weights are in \(checkpoint.dialect.rawValue)'s")
         }
         return checkpoint.with(padding: description.padding, batchNormEpsilon: description.batchNormEpsilon)
     }

@@ -39,10 +39,10 @@ public final class ClassificationService: Sendable {
     ///
     /// - Parameter repository: where the models lie.
     /// - Returns: the address it listens on.
-    /// - Throws: `SocketError` where it cannot listen; `CheckpointError`, `InferenceError` or `ServiceStartError` where
-    ///   a model cannot be loaded.
+    /// - Throws: `ServiceStartError` where it cannot listen or there is no model to load; `CheckpointError` or
+    ///   `InferenceError` where one cannot be loaded.
     public func start(repository: ModelRepository) throws -> SocketAddress {
-        let address = try server.start()
+        let address = try listen()
         let models = try chosenModels(repository)
         let runners = try models.map(load)
         let defaultModel = settings.model.isEmpty ? runners[0].model.name : settings.model
@@ -53,8 +53,16 @@ public final class ClassificationService: Sendable {
         return address
     }
 
+    private func listen() throws(ServiceStartError) -> SocketAddress {
+        do throws(SocketError) { return try server.start() } catch {
+            throw .cannotListen(host: settings.host, port: settings.port, error)
+        }
+    }
+
     private func chosenModels(_ repository: ModelRepository) throws -> [StoredModel] {
-        let entries = try repository.entries()
+        let contents = try repository.contents()
+        for stray in contents.passedOver { logger.warning("\(stray)") }
+        let entries = contents.entries
         guard !entries.isEmpty else { throw ServiceStartError.noModels(directory: repository.directory) }
         let names = Set(entries.map(\.name))
         for name in settings.loadModels + (settings.model.isEmpty ? [] : [settings.model])
@@ -134,11 +142,13 @@ public final class ClassificationService: Sendable {
 
 /// Why the service does not start, beside what sockets and checkpoints say.
 public enum ServiceStartError: Error, Equatable, Sendable, CustomStringConvertible {
+    case cannotListen(host: String, port: Int, SocketError)
     case noModels(directory: String)
     case defaultNotLoaded(String)
 
     public var description: String {
         switch self {
+        case .cannotListen(let host, let port, let error): "cannot listen on \(host), port \(port): \(error)"
         case .noModels(let directory): "no model lies in \(directory)"
         case .defaultNotLoaded(let name): "the default model '\(name)' is not among loadModels"
         }
@@ -151,6 +161,7 @@ extension ServerConfiguration {
         host = settings.host
         port = settings.port
         backlog = settings.backlog
+        uncountedRoutes = [Routes.live, Routes.ready, Routes.metrics]
         maximumConnections = settings.maxConnections
         parser.maximumTargetBytes = settings.maxTargetBytes
         parser.maximumHeadBytes = settings.maxHeaderBytes

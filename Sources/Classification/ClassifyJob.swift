@@ -136,12 +136,11 @@ final class ClassifyJob: Sendable {
 
     private func response(_ state: State) -> Response {
         let begun = service.clock.now()
+        // A stage that nothing reached has taken no time, and is left out.
         var stages = [
-            Stage(name: "decode", seconds: Double(state.decodeNanoseconds) * 1e-9),
-            Stage(name: "resize", seconds: Double(state.resizeNanoseconds) * 1e-9),
-            Stage(name: "queue", seconds: Double(state.queueNanoseconds) * 1e-9),
-            Stage(name: "compute", seconds: Double(state.computeNanoseconds) * 1e-9),
-        ]
+            ("decode", state.decodeNanoseconds), ("resize", state.resizeNanoseconds), ("queue", state.queueNanoseconds),
+            ("compute", state.computeNanoseconds),
+        ].filter { $0.1 > 0 }.map { Stage(name: $0.0, seconds: Double($0.1) * 1e-9) }
         // The only image's failure is the request's, and so is a refusal that has nothing to do with the image.
         for case .failure(let failure)? in state.outcomes {
             service.metrics.reject(failure)

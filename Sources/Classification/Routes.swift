@@ -132,7 +132,8 @@ extension ServiceContext {
                 return
             }
             // Taking several images out of a body is work for a worker.
-            let limit = settings.maxImagesPerRequest
+            // More than the queue has places for could never be taken.
+            let limit = min(settings.maxImagesPerRequest, settings.maxQueueSize)
             let isAccepted = pool.submit {
                 if responder.isCancelled { return }
                 do throws(ServiceFailure) {

@@ -102,9 +102,11 @@ extension ServiceFailure {
             ErrorDescription(status: status, title: title, detail: detail, requestID: requestID, path: nil))
         var response = Response(status: status, contentType: contentType, body: body, stages: stages)
         if let seconds = retryAfterSeconds {
-            // Whole seconds, rounded up, at least one; the exact value beside it.
+            // Whole seconds, rounded up, at least one; the exact value beside it, once a batch has told it.
             response.fields[.retryAfter] = String(max(1, Int(seconds.rounded(.up))))
-            response.fields[HTTPField.Name("Retry-After-Ms")!] = String(Int((seconds * 1000).rounded(.up)))
+            if seconds > 0 {
+                response.fields[HTTPField.Name("Retry-After-Ms")!] = String(Int((seconds * 1000).rounded(.up)))
+            }
         }
         return response
     }

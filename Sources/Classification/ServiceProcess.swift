@@ -13,7 +13,8 @@ import Musl
 
 /// A service run as a process: signals begin and hasten its drain, and the process ends when it is over.
 ///
-/// SIGTERM and SIGINT begin the drain; a second one skips the drain delay.
+/// SIGTERM and SIGINT begin the drain; a second one skips the drain delay. SIGHUP is ignored: a closed terminal ends
+/// no service.
 public final class ServiceProcess: Sendable {
     private enum Phase {
         case serving, delaying, finishing
@@ -36,6 +37,7 @@ public final class ServiceProcess: Sendable {
     /// Starts the service and serves until a signal; does not return.
     /// - Throws: what `ClassificationService.start` throws.
     public func run(repository: ModelRepository) throws -> Never {
+        signal(SIGHUP, SIG_IGN)
         for number in [SIGTERM, SIGINT] {
             // The default action would end the process before the source hears of the signal.
             signal(number, SIG_IGN)

@@ -15,6 +15,8 @@ public struct ServerConfiguration: Sendable, Equatable {
     /// What the parser refuses for its size.
     public var parser = RequestParser.Configuration()
     public var timeouts = Timeouts()
+    /// Labels of the routes that a drain's report leaves out: health checks and scrapes, which are nobody's work.
+    public var uncountedRoutes: Set<String> = []
     /// Bytes of a connection held while a request of it is being answered; then reading stops.
     public var maximumBacklogBytes = 64 << 10
     /// Bytes of answers held before the next pipelined request is begun.

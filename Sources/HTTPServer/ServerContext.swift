@@ -45,10 +45,12 @@ final class ServerContext: Sendable {
     func noteStart(_ label: String) { observer.requestStarted(label) }
 
     func noteAnswer(_ record: RequestRecord, wasStarted: Bool) {
-        if wasStarted, record.status != 503, record.status != 499 {
-            served.wrappingAdd(1, ordering: .relaxed)
-        } else {
-            refused.wrappingAdd(1, ordering: .relaxed)
+        if !configuration.uncountedRoutes.contains(record.route) {
+            if wasStarted, record.status != 503, record.status != 499 {
+                served.wrappingAdd(1, ordering: .relaxed)
+            } else {
+                refused.wrappingAdd(1, ordering: .relaxed)
+            }
         }
         observer.requestFinished(record, wasStarted)
     }

@@ -25,8 +25,17 @@ struct ModelsCommand: ParsableCommand {
         let directory = try settings.modelsDirectory(executable: ConfigurationOptions.executable)
         var models: [StoredModel] = []
         var hasFailures = false
-        for entry in try ModelRepository(directory: directory).entries() {
-            do throws(CheckpointError) { models.append(try StoredModel(entry)) } catch {
+        let contents = try ModelRepository(directory: directory).contents()
+        for stray in contents.passedOver { StandardStream.complain("warning: \(stray)") }
+        for entry in contents.entries {
+            do throws(CheckpointError) {
+                let model = try StoredModel(entry)
+                models.append(model)
+                if let fault = model.weightsFault {
+                    StandardStream.complain("\(fault)")
+                    hasFailures = true
+                }
+            } catch {
                 StandardStream.complain("\(error)")
                 hasFailures = true
             }
@@ -59,7 +68,9 @@ struct ModelsCommand: ParsableCommand {
         struct Model: Encodable {
             let name: String
             let version: Int
-            let architecture, dialect: String
+            let architecture: String
+            /// Nil where the description leaves it to be recognised.
+            let dialect: String?
             let inputSize, resize: Int
             let filter, precision: String
             let licence, description: String?
@@ -69,7 +80,7 @@ struct ModelsCommand: ParsableCommand {
             init(_ model: StoredModel) {
                 let about = model.description
                 (name, version) = (model.name, model.version)
-                (architecture, dialect) = (about.architecture, about.dialect.rawValue)
+                (architecture, dialect) = (about.architecture, about.dialect?.rawValue)
                 (inputSize, resize) = (about.inputSize, about.resize)
                 (filter, precision) = (about.filter.rawValue, about.precision.rawValue)
                 (licence, description) = (about.licence, about.summary)
@@ -83,8 +94,12 @@ struct ModelsCommand: ParsableCommand {
 }
 
 extension StoredModel {
-    /// The size of the weights' file; nil where it is missing.
-    fileprivate var weightsBytes: Int? {
-        try? MappedFile(path: weightsPath).count
+    /// The size of the weights' file; nil where it cannot be read.
+    fileprivate var weightsBytes: Int? { try? MappedFile(path: weightsPath).count }
+
+    /// Why the weights' file cannot be read.
+    fileprivate var weightsFault: TensorFileError? {
+        do throws(TensorFileError) { _ = try MappedFile(path: weightsPath) } catch { return error }
+        return nil
     }
 }

@@ -39,23 +39,28 @@ struct ModelRepositoryTests {
         }
     }
 
-    @Test(arguments: ["0", "01", "-1", "one", "99999999999999999999"]) func aVersionThatIsNoNumberIsNamed(
+    @Test(arguments: ["0", "01", "-1", "one", "99999999999999999999"]) func aVersionThatIsNoNumberIsPassedOverAndNamed(
         version: String
     ) throws {
         try add("b", version)
-        let expected = CheckpointError.repository(
-            path: "\(directory.path)/b/\(version)", reason: "a version is a positive whole number")
-        #expect(throws: expected) { try repository.entries() }
+        try add("b", "7")
+        let contents = try repository.contents()
+        #expect(contents.entries.filter { $0.name == "b" }.map(\.version) == [7])
+        let expected = "\(directory.path)/b/\(version) is passed over: a version is a positive whole number"
+        #expect(contents.passedOver.contains(expected))
     }
 
-    @Test func aModelWithoutVersionsOrWithAStrangeNameIsNamed() throws {
+    @Test func aModelWithoutVersionsOrWithAStrangeNameIsPassedOverAndNamed() throws {
         try directory.write([], to: "b/file")
+        try directory.write([], to: "lost+found/1/model.json")
+        try add("c", "1")
+        let contents = try repository.contents()
+        #expect(contents.entries.map(\.name) == ["c"])
         #expect(
-            throws: CheckpointError.repository(path: "\(directory.path)/b", reason: "has no version, such as 1/")
-        ) { try repository.entries() }
-        let other = try TemporaryDirectory()
-        try other.write([], to: "b c/1/model.json")
-        #expect(throws: CheckpointError.self) { try ModelRepository(directory: other.path).entries() }
+            contents.passedOver == [
+                "\(directory.path)/b is passed over: it has no version, such as 1/",
+                "\(directory.path)/lost+found is passed over: a model's name is 1 to 128 letters, digits, '-', '_' and '.'",
+            ])
     }
 
     @Test func aMissingRepositoryOrDescriptionIsNamed() throws {
