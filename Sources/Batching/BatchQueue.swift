@@ -83,17 +83,20 @@ extension BatchQueue {
     /// Takes `count` places, all or none.
     ///
     /// - Throws: `queueFull` where fewer are free; `deadline` where, as recent batches ran, the last of the elements
-    ///   would be ready too late.
+    ///   would be ready too late; in an idle queue only where it has passed.
     mutating func reserve(
         _ count: Int, deadline: Instant?, now: Instant
     ) throws(ReservationRefusal) -> ReservationID {
         precondition(count >= 1, "a reservation of \(count) places")
-        let retryAfter = nanoseconds(toRun: placesInUse)
+        let retryAfter = nanoseconds(toRun: max(placesInUse, count))
         guard count <= configuration.maxQueueSize - placesInUse else {
             throw .queueFull(retryAfterNanoseconds: retryAfter)
         }
         if let deadline {
-            let predicted = nanoseconds(toRun: placesInUse + count) + configuration.maxQueueDelayNanoseconds
+            // Nothing that runs could correct an estimate that refuses everything: an idle queue tries.
+            let isIdle = placesInUse == 0
+            let predicted =
+                isIdle ? 0 : nanoseconds(toRun: placesInUse + count) + configuration.maxQueueDelayNanoseconds
             guard now.advanced(byNanoseconds: predicted) < deadline else {
                 throw .deadline(retryAfterNanoseconds: retryAfter)
             }

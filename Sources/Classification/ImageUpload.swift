@@ -56,21 +56,70 @@ enum ImageUpload: Sendable {
         switch self {
         case .raw: return [UploadedImage(body)]
         case .multipart(let boundary):
+            let parts: [MultipartPart]
             do throws(MultipartError) {
                 var parser = try MultipartParser(boundary: boundary)
                 parser.maximumPartCount = limit
-                images = try parser.parse(body).map { UploadedImage(body, $0.content) }
+                parts = try parser.parse(body)
             } catch .tooManyParts {
                 throw .tooManyImages(limit: limit)
             } catch {
                 throw .badBody(reason: "malformed multipart body: \(error)")
             }
-        case .json: images = try Self.imagesInJSON(body)
+            if let text = parts.first(where: { Self.isTextField($0, in: body) }) {
+                throw .badBody(
+                    reason: "the form field '\(text.name ?? "")' is text, no image; parameters go into the query")
+            }
+            images = parts.map { UploadedImage(body, $0.content) }
+        case .json:
+            try Self.checkStructure(of: body, limit: limit)
+            images = try Self.imagesInJSON(body)
         }
         guard !images.isEmpty else { throw .badBody(reason: "no image in the body") }
         guard images.count <= limit else { throw .tooManyImages(limit: limit) }
         return images
     }
+
+    /// Whether a part is what a form's text input sends: no file's name, no type or that of text, and printable bytes,
+    /// which no image begins with.
+    private static func isTextField(_ part: MultipartPart, in body: [UInt8]) -> Bool {
+        guard part.filename == nil else { return false }
+        if let declared = part.fields[.contentType], !declared.lowercased().hasPrefix("text/") { return false }
+        return body[part.content].prefix(16).allSatisfy { (0x20..<0x7F).contains($0) || $0 == 0x0D || $0 == 0x0A }
+    }
+
+    /// Refuses JSON with more parts than `limit` images need, before anything is made of it: a million empty objects
+    /// would take a thousand times their bytes.
+    private static func checkStructure(of body: [UInt8], limit: Int) throws(ServiceFailure) {
+        var objects = 0
+        var marks = 0
+        var isInString = false
+        var isEscaped = false
+        for byte in body {
+            if isInString {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isInString = false
+                }
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "\""): isInString = true
+            case UInt8(ascii: "{"):
+                objects += 1
+                marks += 1
+            case UInt8(ascii: "["), UInt8(ascii: ","), UInt8(ascii: ":"): marks += 1
+            default: break
+            }
+            if objects > limit + 1 { throw .tooManyImages(limit: limit) }
+            if marks > 8 * limit + 64 { throw .badBody(reason: "the body begins like JSON but is not; \(form)") }
+        }
+    }
+
+    private static let form = "expected {\"images\":[{\"b64\":\"…\"}]}"
 
     private struct JSONBody: Decodable {
         struct Image: Decodable {
@@ -81,7 +130,6 @@ enum ImageUpload: Sendable {
     }
 
     private static func imagesInJSON(_ body: [UInt8]) throws(ServiceFailure) -> [UploadedImage] {
-        let form = "expected {\"images\":[{\"b64\":\"…\"}]}"
         let decoded: JSONBody
         do {
             decoded = try JSONDecoder().decode(JSONBody.self, from: Data(body))

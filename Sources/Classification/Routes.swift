@@ -47,14 +47,10 @@ extension ServiceContext {
 
     func answerMetrics(_ request: Request, _ responder: Responder) {
         let format = ExpositionFormat(accept: request.fields[.accept])
-        // Rendering walks all series and reads /proc: not on an event loop.
-        let isAccepted = pool.submit { [metrics] in
+        // Rendering walks all series and reads /proc: not on an event loop, nor behind images.
+        scrapes.async { [metrics] in
             responder.respond(
                 Response(contentType: format.contentType, body: Array(metrics.registry.render(format).utf8)))
-        }
-        if !isAccepted {
-            responder.respond(
-                ServiceFailure.queueFull(places: 1, retryAfterSeconds: 1).response(requestID: request.id))
         }
     }
 

@@ -1,3 +1,4 @@
+import Dispatch
 import Imaging
 import Inference
 import Parallelism
@@ -11,6 +12,8 @@ final class ServiceContext: Sendable {
     let decoders: DecoderPool
     let metrics: ServiceMetrics
     let clock: any Clock
+    /// Where metrics are rendered.
+    let scrapes = DispatchQueue(label: "swiftlet.metrics", qos: .utility)
     private let readiness = Atomic(Readiness.loading)
     private let loaded = Lock(Catalogue())
 

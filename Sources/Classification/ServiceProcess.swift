@@ -22,13 +22,13 @@ public final class ServiceProcess: Sendable {
 
     private let service: ClassificationService
     private let logger: Logger
-    private let say: @Sendable (String) -> Void
+    private let say: LineWriter
     private let phase = Lock(Phase.serving)
     private let queue = DispatchQueue(label: "swiftlet.process")
     private let signalSources = Lock<[any DispatchSourceSignal]>([])
 
-    /// - Parameter say: prints a line for whoever started the process.
-    public init(service: ClassificationService, logger: Logger, say: @escaping @Sendable (String) -> Void) {
+    /// - Parameter say: prints lines for whoever started the process.
+    public init(service: ClassificationService, logger: Logger, say: LineWriter) {
         self.service = service
         self.logger = logger
         self.say = say
@@ -86,11 +86,11 @@ public final class ServiceProcess: Sendable {
         let limit = service.settings.drainTimeoutSeconds
         queue.asyncAfter(deadline: .now() + .seconds(limit)) { [self] in
             say("drain not finished after \(limit) s: requests in flight are lost")
-            exit(1)
+            say.exit(1)
         }
         service.finishDrain { [self] report in
             say("drained: \(report.inFlight) in flight, \(report.served) served, \(report.refused) refused")
-            exit(0)
+            say.exit(0)
         }
     }
 }

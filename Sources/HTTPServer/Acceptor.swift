@@ -14,6 +14,8 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     private let openCount = Atomic(0)
     private var readiness: Readiness?
     private var next = 0
+    /// Whether the last try to accept failed: only the change is worth a line.
+    private var isFailing = false
     private var isPausedByLimit = false
     private var resumes: Instant?
 
@@ -80,6 +82,8 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     private func acceptOne() -> Bool {
         do throws(SocketError) {
             guard let accepted = try listener?.accept() else { return false }
+            if isFailing { context.logger.info("accepting connections again") }
+            isFailing = false
             let peer = accepted.peer
             let target = loops[next % loops.count]
             next &+= 1
@@ -88,7 +92,8 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
             target.loop.execute { target.add(connection) }
             return true
         } catch {
-            context.logger.warning("cannot accept a connection: \(error)")
+            if !isFailing { context.logger.warning("cannot accept connections: \(error)") }
+            isFailing = true
             // One connection that cannot be prepared is dropped; the rest goes on.
             guard error.isExhaustion || error.operation == .accept else { return true }
             resumes = context.clock.now().advanced(byNanoseconds: Self.backoffNanoseconds)

@@ -47,13 +47,21 @@ public struct Graph: Sendable {
     let classifier: DenseLayer
 
     /// The network of `checkpoint`, with its weights.
-    public init(_ checkpoint: Checkpoint) {
-        self.init(architecture: checkpoint.architecture) { checkpoint.values(of: $0) }
+    /// - Throws: `InferenceError.impossibleWeights` where values are not finite or a variance is negative.
+    public init(_ checkpoint: Checkpoint) throws(InferenceError) {
+        let architecture = checkpoint.architecture
+        try self.init(
+            architecture: architecture, nameOf: { architecture.name(of: $0, in: checkpoint.dialect) },
+            values: { checkpoint.values(of: $0) })
     }
 
     /// - Parameter values: f32 values of a tensor, row-major in PyTorch's layout; called once for each of
     ///   `architecture.parameters()`.
-    public init(architecture: Architecture, values: (Parameter) -> [Float]) {
+    /// - Parameter nameOf: what an error calls a tensor.
+    /// - Throws: `InferenceError.impossibleWeights`.
+    public init(
+        architecture: Architecture, nameOf: (Parameter) -> String = { "\($0)" }, values: (Parameter) -> [Float]
+    ) throws(InferenceError) {
         self.architecture = architecture
         let activation: KernelActivation =
             switch architecture.activation {
@@ -62,16 +70,23 @@ public struct Graph: Sendable {
             }
         var layers: [Layer.Location: Layer] = [:]
         for layer in architecture.layers { layers[layer.location] = layer }
-        func dense(_ location: Layer.Location, _ activation: KernelActivation) -> DenseLayer {
+        func folded(_ layer: Layer) throws(InferenceError) -> (weights: [Float], bias: [Float]) {
+            do throws(ImpossibleWeights) {
+                return try layer.foldedWeightsAndBias(epsilon: architecture.batchNormEpsilon, values: values)
+            } catch { throw .impossibleWeights(tensor: nameOf(error.parameter)) }
+        }
+        func dense(
+            _ location: Layer.Location, _ activation: KernelActivation
+        ) throws(InferenceError) -> DenseLayer {
             let layer = layers[location]!
-            let (weights, bias) = layer.foldedWeightsAndBias(epsilon: architecture.batchNormEpsilon, values: values)
+            let (weights, bias) = try folded(layer)
             return DenseLayer(
                 inputs: layer.inputChannels, outputs: layer.outputChannels, kernel: layer.kernel, stride: layer.stride,
                 weights: weights, bias: bias, activation: activation)
         }
 
         var segments: [Segment] = []
-        var pendingStem: DenseLayer? = dense(.stem, activation)
+        var pendingStem: DenseLayer? = try dense(.stem, activation)
         for (index, block) in architecture.blocks.enumerated() {
             var segment = Segment()
             segment.hasResidual = block.hasResidual
@@ -87,36 +102,49 @@ public struct Graph: Sendable {
             for part in parts {
                 let location = Layer.Location.block(index, part)
                 switch part {
-                case .expand, .fused: segment.front = dense(location, activation)
+                case .expand, .fused: segment.front = try dense(location, activation)
                 case .depthwise:
                     let layer = layers[location]!
-                    let (weights, bias) = layer.foldedWeightsAndBias(
-                        epsilon: architecture.batchNormEpsilon, values: values)
+                    let (weights, bias) = try folded(layer)
                     segment.depthwise = DepthwiseLayer(
                         channels: layer.outputChannels, kernel: layer.kernel, stride: layer.stride, weights: weights,
                         bias: bias, activation: activation)
                 case .squeezeReduce:
-                    segment.squeeze = (dense(location, activation), dense(.block(index, .squeezeExpand), .sigmoid))
+                    segment.squeeze = (
+                        try dense(location, activation), try dense(.block(index, .squeezeExpand), .sigmoid)
+                    )
                 case .squeezeExpand: break
-                case .project: segment.projection = dense(location, .none)
+                case .project: segment.projection = try dense(location, .none)
                 }
             }
             segments.append(segment)
         }
         if let stem = pendingStem { segments.append(Segment(front: stem)) }
         self.segments = segments
-        head = dense(.head, activation)
-        classifier = dense(.classifier, .none)
+        head = try dense(.head, activation)
+        classifier = try dense(.classifier, .none)
     }
+}
+
+/// A tensor that no training can have left behind.
+private struct ImpossibleWeights: Error {
+    let parameter: Parameter
 }
 
 extension Layer {
     /// Weights and bias with the batch norm put into them: w' = w · γ/√(σ² + ε), b' = β - μ · γ/√(σ² + ε).
     fileprivate func foldedWeightsAndBias(
         epsilon: Float, values: (Parameter) -> [Float]
-    ) -> (weights: [Float], bias: [Float]) {
+    ) throws(ImpossibleWeights) -> (weights: [Float], bias: [Float]) {
         var tensors: [Role: [Float]] = [:]
-        for (parameter, _) in parameters { tensors[parameter.role] = values(parameter) }
+        for (parameter, _) in parameters {
+            let found = values(parameter)
+            let isPossible =
+                parameter.role == .batchNormVariance
+                ? found.allSatisfy { $0.isFinite && $0 + epsilon > 0 } : found.allSatisfy(\.isFinite)
+            guard isPossible else { throw ImpossibleWeights(parameter: parameter) }
+            tensors[parameter.role] = found
+        }
         var weights = tensors[.convolutionWeight]!
         guard hasBatchNorm else { return (weights, tensors[.convolutionBias]!) }
         let gamma = tensors[.batchNormWeight]!

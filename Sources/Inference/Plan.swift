@@ -140,11 +140,15 @@ final class ZeroRow: @unchecked Sendable {  // never written
 /// What can go wrong between a graph and its answers.
 public enum InferenceError: Error, Equatable, Sendable, CustomStringConvertible {
     case inputSize(height: Int, width: Int, limit: Int)
+    /// A tensor with values that are not finite, or with a negative variance.
+    case impossibleWeights(tensor: String)
 
     public var description: String {
         switch self {
         case .inputSize(let height, let width, let limit):
             "an input of \(width)×\(height) pixels; each side must be between 1 and \(limit)"
+        case .impossibleWeights(let tensor):
+            "'\(tensor)' has values that are not finite, or a negative variance"
         }
     }
 }

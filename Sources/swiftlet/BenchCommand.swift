@@ -69,7 +69,7 @@ struct BenchCommand: ParsableCommand {
             return (model.name, model.plan)
         }
         let variant = try Architecture(named: architecture)
-        let graph = Graph(randomWeightsFor: variant)
+        let graph = try Graph(randomWeightsFor: variant)
         let plan = try Plan(
             graph: graph, table: settings.kernelTable(), inputHeight: inputSize, inputWidth: inputSize)
         return (variant.name, plan)

@@ -161,9 +161,9 @@ private final class Turnstile: Sendable {
 
 extension Graph {
     /// Weights that keep activations at the size of the input; the batch norms do nothing.
-    init(randomWeightsFor architecture: Architecture) {
+    init(randomWeightsFor architecture: Architecture) throws(InferenceError) {
         let shapes = Dictionary(uniqueKeysWithValues: architecture.parameters().map { ($0.parameter, $0.shape) })
-        self.init(architecture: architecture) { parameter in
+        try self.init(architecture: architecture) { parameter in
             let shape = shapes[parameter, default: []]
             let count = shape.reduce(1, *)
             switch parameter.role {

@@ -25,12 +25,12 @@ struct ServeCommand: ParsableCommand {
     func run() throws {
         let settings = try configuration.settings(model, compute, service)
         let directory = try settings.modelsDirectory(executable: ConfigurationOptions.executable)
-        var logger = Logger(label: "swiftlet") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = settings.logLevel
+        let lines = LineWriter()
+        let logger = Logger(label: "swiftlet") { _ in LineLogHandler(level: settings.logLevel, writer: lines) }
         let service = try ClassificationService(
             settings: settings, build: BuildInformation(version: Version.number, revision: Version.commit),
             logger: logger)
-        try ServiceProcess(service: service, logger: logger) { try? StandardStream.error.write($0 + "\n") }
+        try ServiceProcess(service: service, logger: logger, say: lines)
             .run(repository: ModelRepository(directory: directory))
     }
 }

@@ -288,3 +288,23 @@ struct BatchQueueTests {
         #expect(queue.recentBatches.map(\.size) == Array(4...count))
     }
 }
+
+extension BatchQueueTests {
+    @Test func anIdleQueueTriesWhateverTheEstimateSays() throws {
+        var queue = BatchQueue<Int>(configuration: BatcherConfiguration(workerCount: 1))
+        let now = Instant(nanoseconds: 0)
+        let first = try queue.reserve(1, deadline: nil, now: now)
+        _ = queue.enqueue(0, reservation: first, canRunHere: false, now: now)
+        _ = queue.startBatch(isScheduled: true, now: now)
+        let slow = BatchRecord(size: 1, reason: .idle, longestWaitNanoseconds: 0, computeNanoseconds: 10_000_000_000)
+        _ = queue.endBatch(slow, now: now)
+        let soon = now.advanced(byNanoseconds: 1_000_000)
+        // The first's place is still taken: by the estimate a second one would be too late.
+        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 10_000_000_000)) {
+            try queue.reserve(1, deadline: soon, now: now)
+        }
+        _ = queue.release(first)
+        _ = try queue.reserve(1, deadline: soon, now: now)
+        #expect(throws: ReservationRefusal.self) { try queue.reserve(1, deadline: now, now: soon) }
+    }
+}

@@ -77,10 +77,10 @@ struct ImageUploadTests {
 struct ServiceFailureTests {
     @Test(
         arguments: [
-            (0, "1", "0"), (0.000_1, "1", "1"), (0.999, "1", "999"), (1, "1", "1000"), (1.000_1, "2", "1001"),
+            (0, "1", nil), (0.000_1, "1", "1"), (0.999, "1", "999"), (1, "1", "1000"), (1.000_1, "2", "1001"),
             (61.5, "62", "61500"),
-        ] as [(Double, String, String)])
-    func roundsRetryAfterUp(seconds: Double, whole: String, milliseconds: String) {
+        ] as [(Double, String, String?)])
+    func roundsRetryAfterUp(seconds: Double, whole: String, milliseconds: String?) {
         let failures: [ServiceFailure] = [
             .queueFull(places: 1, retryAfterSeconds: seconds),
             .deadlineUnmeetable(milliseconds: 5, retryAfterSeconds: seconds),

@@ -1,3 +1,4 @@
+import Inference
 import TestSupport
 import Testing
 
@@ -172,11 +173,24 @@ struct RefusalTests {
         #expect(problem.title == "No such model" && problem.detail == detail)
     }
 
+    @Test(arguments: [("classifier.bias", Float.infinity), ("conv_stem.weight", .nan), ("bn1.running_var", -1)])
+    func refusesToServeImpossibleWeights(name: String, value: Float) throws {
+        var tensors = try TestModel.tensors()
+        let shape = tensors[name]!.shape
+        tensors[name] = .init(
+            [value] + [Float](repeating: 1, count: shape.elementCount - 1), shape: shape)
+        var model = try TestModel()
+        model.weights = try TestModel.file(tensors)
+        #expect(throws: InferenceError.impossibleWeights(tensor: name)) { try TestService(models: [model]) }
+    }
+
     /// Weights that lead to no number are the owner's mistake, but end neither the process nor other images.
     @Test func survivesAModelThatGivesNoNumbers() throws {
         var tensors = try TestModel.tensors()
-        tensors["classifier.bias"] = .init(
-            [.infinity] + [Float](repeating: 0, count: 9), shape: tensors["classifier.bias"]!.shape)
+        for name in ["conv_head.weight", "classifier.weight"] {
+            let shape = tensors[name]!.shape
+            tensors[name] = .init([Float](repeating: 3e38, count: shape.elementCount), shape: shape)
+        }
         var model = try TestModel()
         model.weights = try TestModel.file(tensors)
         let test = try TestService(models: [model])

@@ -22,7 +22,7 @@ struct BitIdentityTests {
     @Test(arguments: cases) func holdsOverBatchesPlacesThreadsAndISAs(name: String, size: Int) throws {
         let dialect: Dialect = name.contains("lite") ? .timm : .torchvision
         let architecture = try Architecture(named: name, dialect: dialect, classCount: 10)
-        let graph = Graph(try SyntheticCheckpoint(architecture, dialect: dialect, gain: 1.2).checkpoint())
+        let graph = try Graph(SyntheticCheckpoint(architecture, dialect: dialect, gain: 1.2).checkpoint())
         let images = Self.images(5, size: size)
         var expected: [[UInt32]]?
         for table in KernelTable.available.filter(\.isFused) {
@@ -45,7 +45,7 @@ struct BitIdentityTests {
 
     @Test func holdsWhileOthersUseThePool() throws {
         let architecture = try Architecture(named: "efficientnet_lite0", dialect: .timm, classCount: 10)
-        let graph = Graph(try SyntheticCheckpoint(architecture, dialect: .timm, gain: 1.2).checkpoint())
+        let graph = try Graph(SyntheticCheckpoint(architecture, dialect: .timm, gain: 1.2).checkpoint())
         let plan = try Plan(graph: graph, inputHeight: 80, inputWidth: 80)
         let images = Self.images(4, size: 80)
         let engine = TestEngine(threads: 2)

@@ -13,7 +13,7 @@ struct GoldenTests {
 
     @Test(arguments: Golden.bundled) func agreesWithPyTorchOnEveryISA(name: String) throws {
         let golden = try Golden(name)
-        let graph = Graph(try SyntheticCheckpoint(golden).checkpoint())
+        let graph = try Graph(SyntheticCheckpoint(golden).checkpoint())
         let size = golden.inputShape[2]
         let input = SyntheticCheckpoint.input(size: size)
         let largest = golden.logits.joined().map(abs).max()!

@@ -10,7 +10,7 @@ struct VariantTests {
     @Test(arguments: Variant.all.map(\.name)) func runsEveryVariantOnOddSizes(name: String) throws {
         let architecture = try Architecture(named: name, classCount: 7)
         let dialect = Dialect.timm
-        let graph = Graph(try SyntheticCheckpoint(architecture, dialect: dialect, gain: 1.1).checkpoint())
+        let graph = try Graph(SyntheticCheckpoint(architecture, dialect: dialect, gain: 1.1).checkpoint())
         for (height, width) in [(33, 47), (1, 1)] {
             let plan = try Plan(graph: graph, inputHeight: height, inputWidth: width)
             var random = SplitMix64(seed: 9)
@@ -27,7 +27,7 @@ struct VariantTests {
 
     @Test func normalisesPixelsAsItsDescriptionSays() throws {
         let architecture = try Architecture(named: "efficientnet_lite0", dialect: .timm, classCount: 10)
-        let graph = Graph(try SyntheticCheckpoint(architecture, dialect: .timm, gain: 1.2).checkpoint())
+        let graph = try Graph(SyntheticCheckpoint(architecture, dialect: .timm, gain: 1.2).checkpoint())
         let plan = try Plan(graph: graph, inputHeight: 40, inputWidth: 56, normalisation: .imageNet)
         var random = SplitMix64(seed: 4)
         let pixels = (0..<(40 * 56 * 3)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
@@ -55,7 +55,7 @@ struct VariantTests {
         throws
     {
         let architecture = try Architecture(named: "efficientnet_lite0", dialect: .timm, classCount: 10)
-        let graph = Graph(try SyntheticCheckpoint(architecture, dialect: .timm, gain: 1.2).checkpoint())
+        let graph = try Graph(SyntheticCheckpoint(architecture, dialect: .timm, gain: 1.2).checkpoint())
         #expect(throws: InferenceError.inputSize(height: height, width: width, limit: Plan.mostPixelsASide)) {
             try Plan(graph: graph, inputHeight: height, inputWidth: width)
         }

@@ -95,6 +95,10 @@ struct EngineCommandTests {
             architecture: "efficientnet_b0", dialect: .timm, inputSize: 64, resize: 70, filter: .bicubic,
             mean: [0.5, 0.5, 0.5], standardDeviation: [0.5, 0.5, 0.5])
         try directory.write(description.json, to: "models/good/2/model.json")
+        let weightless = try CommandRun("models", "--format", "json", directory: directory)
+        #expect(weightless.status == 1 && weightless.errors.contains("models/good/2/model.safetensors"))
+        #expect(weightless.output.contains("good") && !weightless.output.contains("weights_bytes"))
+        try directory.write([UInt8](repeating: 0, count: 12), to: "models/good/2/model.safetensors")
         let good = try CommandRun("models", "--format", "json", directory: directory)
         #expect(good.status == 0)
         try directory.write("{}".utf8, to: "models/broken/1/model.json")
@@ -104,6 +108,6 @@ struct EngineCommandTests {
         let models = try JSONDecoder().decode(Report.self, from: Data(run.output.utf8)).models
         #expect(models.count == 1)
         #expect((models[0].name, models[0].version, models[0].input_size) == ("good", 2, 64))
-        #expect(models[0].architecture == "efficientnet_b0" && models[0].weights_bytes == nil)
+        #expect(models[0].architecture == "efficientnet_b0" && models[0].weights_bytes == 12)
     }
 }
