@@ -161,6 +161,7 @@ extension ServerConfiguration {
         host = settings.host
         port = settings.port
         backlog = settings.backlog
+        maximumHeldBytes = settings.maxHeldBytes
         uncountedRoutes = [Routes.live, Routes.ready, Routes.metrics]
         maximumConnections = settings.maxConnections
         parser.maximumTargetBytes = settings.maxTargetBytes

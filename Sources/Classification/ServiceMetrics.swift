@@ -100,6 +100,7 @@ final class ServiceMetrics: Sendable {
         switch rejection {
         case .disconnected: reject(RejectionReason.disconnected)
         case .malformed(let error) where error.status == .contentTooLarge: reject(RejectionReason.tooLarge)
+        case .tooManyBytesHeld: reject(RejectionReason.queueFull)
         case .malformed, .headTimeout, .bodyTimeout: break
         }
     }

@@ -150,6 +150,10 @@ extension Setting {
             "maxBodyBytes", .integer(\.maxBodyBytes, positive),
             "The longest request body. 16 MiB holds any phone's photo, or several."),
         Setting(
+            "maxHeldBytes", .integer(\.maxHeldBytes, positive),
+            "Bytes of all requests' bodies together, while they are read and answered; beyond that 503. Sixteen of the "
+                + "longest, or some thousand photos."),
+        Setting(
             "maxImagesPerRequest", .integer(\.maxImagesPerRequest, count),
             "Images in one request. 64 keep a request shorter than a second or two."),
         Setting(

@@ -23,6 +23,8 @@ public struct Settings: Equatable, Sendable {
     /// Units: images.
     public var maxQueueSize = 256
     public var maxBodyBytes = 16 << 20
+    /// Of all requests together.
+    public var maxHeldBytes = 256 << 20
     public var maxImagesPerRequest = 64
     public var maxHeaderBytes = 16 << 10
     public var maxTargetBytes = 8 << 10

@@ -72,6 +72,9 @@ public struct RequestParser: Sendable {
         phase != .requestLine || !(pending.isEmpty || pending == [ASCII.carriageReturn])
     }
 
+    /// Bytes of the body that have been read so far.
+    public var bodyByteCount: Int { body.count }
+
     /// Reads on from `input[offset...]` and moves `offset` past what was read.
     ///
     /// - Complexity: O(bytes read), however they are split.

@@ -22,6 +22,9 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private var leftUnread = false
 
     /// The request being answered.
+    /// What `ServerContext.hold` has been told of.
+    private var heldBytes = 0
+
     private struct Exchange {
         var label: String
         var method: HTTPRequest.Method
@@ -66,6 +69,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
                 perform(bytes.withMemoryRebound(to: UInt8.self) { state.received($0, now: now) }, now)
                 proceed(now)
+                account(now)
             case .endOfStream:
                 leftUnread = false
                 perform(state.receivedEnd(), now)
@@ -141,7 +145,22 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         return true
     }
 
+    /// Tells the server how much this connection holds, and gives up a body that is too much for all of them.
+    private func account(_ now: Instant) {
+        let held = isClosed ? 0 : state.heldBytes
+        let growth = held - heldBytes
+        guard growth != 0 else { return }
+        heldBytes = held
+        guard context.hold(growth) > context.configuration.maximumHeldBytes, growth > 0 else { return }
+        if let action = state.holdsTooMuch() {
+            perform(action, now)
+            proceed(now)
+            account(now)
+        }
+    }
+
     private func arm() {
+        account(context.clock.now())
         guard !isClosed else { return }
         let wantsToReceive = state.wantsToReceive
         receiving?.setArmed(wantsToReceive)
@@ -168,7 +187,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 label: target.map { context.router.label(head.method, $0) } ?? Router.unmatchedLabel,
                 method: head.method, path: target?.path, requestID: owner.requestIDs.id(for: head.fields),
                 received: state.requestStarted, readDone: now)
-            finish(error: rejection.status, detail: rejection.detail, now)
+            let fields: HTTPFields = rejection.status == .serviceUnavailable ? [.retryAfter: "1"] : [:]
+            finish(error: rejection.status, detail: rejection.detail, fields: fields, now)
         case .cancel:
             context.noteRejection(.disconnected)
             exchange?.pending?.cancel()
@@ -282,6 +302,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private func close() {
         guard !isClosed else { return }
         isClosed = true
+        account(context.clock.now())
         if let exchange = exchange.take(), let pending = exchange.pending {
             if !pending.isCancelled {
                 context.noteRejection(.disconnected)

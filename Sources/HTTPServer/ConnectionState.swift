@@ -75,6 +75,18 @@ struct ConnectionState {
         outputProgressed = now
     }
 
+    /// The body of the request that is being answered. Units: bytes.
+    private var dispatchedBytes = 0
+
+    /// Bytes of bodies that are held for this connection.
+    var heldBytes: Int {
+        switch phase {
+        case .reading, .deciding: parser.bodyByteCount
+        case .processing: dispatchedBytes
+        case .refusing, .flushing, .lingering, .closed: 0
+        }
+    }
+
     private var backlogCount: Int { backlog.count - backlogStart }
 
     /// What is known of a request that is refused: as much of its head as was read.
@@ -128,6 +140,12 @@ struct ConnectionState {
         output.consume(count)
         outputProgressed = now
         if output.isEmpty, phase == .reading, !parser.hasStarted { idleSince = now }
+    }
+
+    /// All connections together hold too much: gives up the body that is being read, if one is.
+    mutating func holdsTooMuch() -> ConnectionAction? {
+        guard phase == .reading, isReadingBody else { return nil }
+        return refuse(.tooManyBytesHeld(maximum: configuration.maximumHeldBytes))
     }
 
     /// Reading or writing has failed.
@@ -249,6 +267,7 @@ struct ConnectionState {
                 isReadingBody = false
                 note(request.head)
                 phase = .processing
+                dispatchedBytes = request.body.count
                 return .dispatch(
                     IncomingRequest(head: request.head, body: request.body, received: requestStarted, readDone: now))
             case .invalid(let error):

@@ -13,6 +13,7 @@ final class ServerContext: Sendable {
     let errorBody: ErrorBody
 
     private let draining = Atomic(false)
+    private let heldBytes = Atomic(0)
     private let served = Atomic(0)
     private let refused = Atomic(0)
 
@@ -41,6 +42,11 @@ final class ServerContext: Sendable {
         DrainReport(
             inFlight: inFlight, served: served.load(ordering: .relaxed), refused: refused.load(ordering: .relaxed))
     }
+
+    /// Counts body bytes that a connection holds, or no longer does.
+    ///
+    /// - Returns: how many all connections hold.
+    func hold(_ bytes: Int) -> Int { heldBytes.wrappingAdd(bytes, ordering: .relaxed).newValue }
 
     func noteStart(_ label: String) { observer.requestStarted(label) }
 

@@ -6,6 +6,8 @@ public enum ServerRejection: Error, Equatable, Sendable {
     case malformed(HTTPParseError)
     case headTimeout
     case bodyTimeout
+    /// The bodies of all requests together have reached their limit.
+    case tooManyBytesHeld(maximum: Int)
     /// The client went away before its answer.
     case disconnected
 
@@ -14,6 +16,7 @@ public enum ServerRejection: Error, Equatable, Sendable {
         switch self {
         case .malformed(let error): error.status
         case .headTimeout, .bodyTimeout: .requestTimeout
+        case .tooManyBytesHeld: .serviceUnavailable
         case .disconnected: HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request")
         }
     }
@@ -24,6 +27,7 @@ public enum ServerRejection: Error, Equatable, Sendable {
         case .malformed(let error): error.description
         case .headTimeout: "The header section took too long."
         case .bodyTimeout: "The body took too long."
+        case .tooManyBytesHeld(let maximum): "The requests being read and answered hold the limit of \(maximum) bytes."
         case .disconnected: "The client closed the connection."
         }
     }

@@ -74,6 +74,7 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("maxQueueSize", "images")) var maxQueueSize: String?
     @Option(help: .setting("requestDeadlineMilliseconds", "ms")) var requestDeadlineMilliseconds: String?
     @Option(help: .setting("maxBodyBytes", "bytes")) var maxBodyBytes: String?
+    @Option(help: .setting("maxHeldBytes", "bytes")) var maxHeldBytes: String?
     @Option(help: .setting("maxImagesPerRequest", "images")) var maxImagesPerRequest: String?
     @Option(help: .setting("maxHeaderBytes", "bytes")) var maxHeaderBytes: String?
     @Option(help: .setting("maxTargetBytes", "bytes")) var maxTargetBytes: String?

@@ -178,6 +178,31 @@ struct ServerTests {
         #expect(test.rejected.wait() == .malformed(.bodyTooLarge(maximum: 1 << 20)))
     }
 
+    @Test func boundsTheBodiesOfAllConnectionsTogether() throws {
+        let test = try TestServer { $0.maximumHeldBytes = 300_000 }
+        defer { test.stop() }
+        let half = [UInt8](repeating: 1, count: 200_000)
+        let first = try test.client()
+        try first.send("GET /hold/a HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n")
+        try first.send(half)
+        let held = try #require(test.held.wait())
+        // While the first one is being answered there is no room for a second one, however it is framed.
+        for framing in ["Content-Length: 200000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n30d40\r\n"] {
+            let second = try test.client()
+            try second.send("POST /echo HTTP/1.1\r\nHost: a\r\n\(framing)")
+            try second.send(half)
+            let refused = try second.receive()
+            #expect(refused.status == 503 && refused["retry-after"] == "1")
+            #expect(refused["connection"] == "close")
+            #expect(test.rejected.wait() == .tooManyBytesHeld(maximum: 300_000))
+        }
+        held.responder.respond(Response())
+        #expect(try first.receive().status == 200)
+        try first.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n")
+        try first.send(half)
+        #expect(try first.receive().body == half)
+    }
+
     @Test func answersAMalformedRequestAndCloses() throws {
         let test = try TestServer()
         defer { test.stop() }
