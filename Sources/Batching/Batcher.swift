@@ -91,9 +91,6 @@ public final class Batcher<Element: Sendable>: Sendable {
     /// Places taken by requests that have not been answered.
     public var placesInUse: Int { queue.withLock { $0.placesInUse } }
 
-    /// When all that is in the queue now will have been run, at the rate of recent batches. Units: nanoseconds.
-    public var estimatedWaitNanoseconds: Int64 { queue.withLock { $0.nanoseconds(toRun: $0.placesInUse) } }
-
     /// The last 64 batches, the latest at the end.
     public var recentBatches: [BatchRecord] { queue.withLock { $0.recentBatches } }
 }

@@ -17,8 +17,6 @@ public final class ClassifierModel: Sendable {
     public let preprocessing: Preprocessing
     /// Class names in order; the indices where the model brings none.
     public let labels: [String]
-    /// Whether the model brought class names.
-    public let hasLabels: Bool
 
     /// Maps, folds and packs the weights of `stored`.
     /// - Throws: `CheckpointError` where weights or labels cannot be read or do not fit, `InferenceError` where the
@@ -34,9 +32,7 @@ public final class ClassifierModel: Sendable {
             inputWidth: description.inputSize,
             normalisation: Normalisation(
                 mean: description.mean, standardDeviation: description.standardDeviation))
-        let found = try stored.labels(classCount: plan.classCount)
-        labels = found ?? (0..<plan.classCount).map(String.init)
-        hasLabels = found != nil
+        labels = try stored.labels(classCount: plan.classCount) ?? (0..<plan.classCount).map(String.init)
         preprocessing = Preprocessing(
             resize: description.resize, crop: description.crop,
             filter: description.filter == .bicubic ? .bicubic : .bilinear)

@@ -63,13 +63,6 @@ public struct Checkpoint: Sendable {
     /// - Precondition: the parameter is one of `architecture.parameters()`.
     public func values(of parameter: Parameter) -> [Float] { tensor(parameter).floats }
 
-    /// Lends a parameter's values to `body` without a copy where the file holds aligned f32.
-    /// - Precondition: the parameter is one of `architecture.parameters()`.
-    public func withValues<Result, Failure: Error>(
-        of parameter: Parameter, _ body: (UnsafeBufferPointer<Float>) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        try tensor(parameter).withFloats(body)
-    }
 }
 
 /// In what ways a set of tensors is not a checkpoint of an architecture.

@@ -54,9 +54,10 @@ struct BatchClassifier: ~Copyable {
         let images = prepared.compactMap { try? $0.get() }
         if !images.isEmpty {
             pool.withScope { scope in
-                Self.withInputs(images[...], []) { session.run($0, in: scope, scratch: scratch) }
+                session.run(images.map { .rgb($0.unsafePixels) }, in: scope, scratch: scratch)
             }
         }
+        withExtendedLifetime(images) {}
         var place = 0
         return prepared.map { result in
             result.map { image in
@@ -74,13 +75,5 @@ struct BatchClassifier: ~Copyable {
         do throws(ImageError) { return .success(try decoder.prepare(bytes.span, model.preprocessing)) } catch {
             return .failure(.image(error))
         }
-    }
-
-    /// Lends the pixels of all images at once.
-    private static func withInputs(
-        _ images: ArraySlice<PreparedImage>, _ inputs: [UnsafeInput], _ body: ([UnsafeInput]) -> Void
-    ) {
-        guard let first = images.first else { return body(inputs) }
-        first.withUnsafePixels { withInputs(images.dropFirst(), inputs + [.rgb($0.baseAddress!)], body) }
     }
 }
