@@ -1,4 +1,5 @@
 #include "jpeg_reader.h"
+#include "jpeg_entropy.h"
 
 #include <setjmp.h>
 #include <stdbool.h>
@@ -31,6 +32,8 @@ struct cic_jpeg_reader {
     cic_jpeg_status status;
     size_t failure_offset;
     char message[JMSG_LENGTH_MAX + 32];
+    bool has_own_decoder;
+    cic_entropy_decoder entropy; // made new for each picture that it reads
 };
 
 static cic_jpeg_reader* reader_of(j_common_ptr decoder) {
@@ -236,7 +239,7 @@ void cic_jpeg_close(cic_jpeg_reader* reader) {
 
 cic_jpeg_status cic_jpeg_open(cic_jpeg_reader* reader, const uint8_t* bytes, size_t count, cic_jpeg_header* header) {
     cic_jpeg_close(reader);
-    memset(reader, 0, sizeof *reader);
+    memset(reader, 0, offsetof(cic_jpeg_reader, entropy));
     reader->bytes = bytes;
     reader->count = count;
 
@@ -282,7 +285,11 @@ cic_jpeg_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window)
     reader->max_scans = window->max_scans;
     jpeg_start_decompress(jpeg);
     reader->is_started = true;
-    if (has_several_scans) check_scans(reader);
+    if (has_several_scans) {
+        check_scans(reader);
+    } else if (!window->keeps_library_decoder) {
+        reader->has_own_decoder = cic_entropy_install(&reader->entropy, jpeg, &reader->ran_out);
+    }
 
     if (has_several_scans && !is_fully_refined(jpeg)) {
         // The library smooths such a picture across blocks, and would miss those beyond the window.
@@ -295,6 +302,14 @@ cic_jpeg_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window)
         window->column_count = width;
     }
     return CIC_JPEG_OK;
+}
+
+bool cic_jpeg_has_own_decoder(const cic_jpeg_reader* reader) {
+    return reader->has_own_decoder;
+}
+
+bool cic_jpeg_knows_library(void) {
+    return cic_entropy_is_usable();
 }
 
 cic_jpeg_status cic_jpeg_skip(cic_jpeg_reader* reader, uint32_t row_count) {

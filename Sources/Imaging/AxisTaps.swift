@@ -14,9 +14,19 @@ struct AxisTaps {
     /// Taps stored for each output: the greatest count, rounded up.
     private(set) var tapCount = 0
     private var scratch: [Double] = []
+    /// What the taps were computed for, and from which source pixel on they count.
+    private var task: Task?
+    private var origin = 0
+
+    private struct Task: Equatable {
+        var axis: Axis
+        var filter: ResamplingFilter
+        var tapMultiple: Int
+        var copies: Int
+    }
 
     /// One axis of a resize, in the order of the picture after orientation.
-    struct Axis {
+    struct Axis: Equatable {
         /// Pixels of the stored axis.
         var sourceLength: Int
         /// The part of the source that the resize covers, which a reduced decode may end inside of its last pixel.
@@ -28,10 +38,14 @@ struct AxisTaps {
         var isMirrored: Bool
     }
 
-    /// Computes the taps anew, within the memory of the last ones where that suffices.
+    /// Computes the taps, unless the last ones were the same, within the memory of the last ones where that suffices.
     ///
     /// `tapMultiple` and `copies` are what the pass that reads them wants.
     mutating func compute(_ axis: Axis, filter: ResamplingFilter, tapMultiple: Int, copies: Int) {
+        let task = Task(axis: axis, filter: filter, tapMultiple: tapMultiple, copies: copies)
+        if self.task == task { return rebase(to: 0) }
+        self.task = task
+        origin = 0
         let boxStart = axis.isMirrored ? Float(axis.sourceLength) - axis.coveredLength : 0
         let boxEnd = boxStart + axis.coveredLength
         let scale = Double(boxEnd - boxStart) / Double(axis.resizedLength)
@@ -90,7 +104,10 @@ struct AxisTaps {
 
     /// Counts source pixels from `origin` on.
     mutating func rebase(to origin: Int) {
-        for index in first.indices { first[index] -= Int32(origin) }
+        let shift = Int32(origin - self.origin)
+        self.origin = origin
+        guard shift != 0 else { return }
+        for index in first.indices { first[index] -= shift }
     }
 }
 

@@ -25,6 +25,8 @@ struct JPEGReader: ~Copyable, @unchecked Sendable {  // unique owner
         var reduction: Int
         /// In the reduced picture.
         var columns: Range<Int>
+        /// Whether libjpeg's own Huffman decoder reads a baseline scan, for comparison.
+        var keepsLibraryDecoder = false
     }
 
     /// - Throws: `damaged`, `unsupported`, `outOfMemory`.
@@ -42,11 +44,18 @@ struct JPEGReader: ~Copyable, @unchecked Sendable {  // unique owner
         var actual = cic_jpeg_window(
             reduction: UInt32(window.reduction), first_column: UInt32(window.columns.lowerBound),
             column_count: UInt32(window.columns.count), max_scans: UInt32(clamping: limits.maxScans),
-            max_coefficient_bytes: UInt64(clamping: limits.maxCoefficientBytes))
+            max_coefficient_bytes: UInt64(clamping: limits.maxCoefficientBytes),
+            keeps_library_decoder: window.keepsLibraryDecoder)
         try check(cic_jpeg_start(reader, &actual), limits: limits)
         let first = Int(actual.first_column)
         return Window(reduction: window.reduction, columns: first..<first + Int(actual.column_count))
     }
+
+    /// Whether the Huffman decoder of our own reads the picture that was started.
+    var hasOwnDecoder: Bool { cic_jpeg_has_own_decoder(reader) }
+
+    /// Whether there is one for this version of libjpeg-turbo.
+    static var knowsLibrary: Bool { cic_jpeg_knows_library() }
 
     /// - Throws: `damaged`.
     func skip(rowCount: Int) throws(ImageError) { try check(cic_jpeg_skip(reader, UInt32(rowCount))) }

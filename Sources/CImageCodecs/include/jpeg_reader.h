@@ -1,6 +1,7 @@
 #ifndef CIMAGECODECS_JPEG_READER_H
 #define CIMAGECODECS_JPEG_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,8 @@ typedef struct {
     // A file of several scans is refused when it has more than these, or needs more memory for its coefficients.
     uint32_t max_scans;
     uint64_t max_coefficient_bytes;
+    // Leaves baseline scans to libjpeg's own Huffman decoder, for comparison.
+    bool keeps_library_decoder;
 } cic_jpeg_window;
 
 // NULL when memory is short.
@@ -50,6 +53,11 @@ cic_jpeg_status cic_jpeg_open(cic_jpeg_reader* reader, const uint8_t* bytes, siz
 
 // Makes ready to read rows; a file of several scans is absorbed whole. The window's columns become the actual ones.
 cic_jpeg_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window);
+
+// Whether the Huffman decoder of our own reads the picture that was started, and whether it ever does: libjpeg may be
+// of a version with which it was not checked.
+bool cic_jpeg_has_own_decoder(const cic_jpeg_reader* reader);
+bool cic_jpeg_knows_library(void);
 
 // Passes over rows. Must leave at least one row to read: the library decodes nothing when it skips to the end.
 cic_jpeg_status cic_jpeg_skip(cic_jpeg_reader* reader, uint32_t row_count);
