@@ -26,12 +26,7 @@ public final class ClassifierModel: Sendable {
         version = stored.version
         self.stored = stored
         let description = stored.description
-        let checkpoint = try stored.checkpoint()
-        plan = try Plan(
-            graph: Graph(checkpoint), table: table, inputHeight: description.inputSize,
-            inputWidth: description.inputSize,
-            normalisation: Normalisation(
-                mean: description.mean, standardDeviation: description.standardDeviation))
+        plan = try Plan(stored, table: table)
         labels = try stored.labels(classCount: plan.classCount) ?? (0..<plan.classCount).map(String.init)
         preprocessing = Preprocessing(
             resize: description.resize, crop: description.crop,
@@ -52,6 +47,26 @@ public final class ClassifierModel: Sendable {
                 let digits = String(byte, radix: 16)
                 return digits.count == 1 ? "0" + digits : digits
             }.joined()
+        }
+    }
+}
+
+extension Plan {
+    /// Maps, folds and packs the weights of `stored`, in the precision that its description names.
+    /// - Throws: `CheckpointError` where weights cannot be read or do not fit, `InferenceError`.
+    fileprivate convenience init(_ stored: StoredModel, table: KernelTable) throws {
+        let description = stored.description
+        switch description.precision {
+        case .fp32:
+            try self.init(
+                graph: Graph(stored.checkpoint()), table: table, inputHeight: description.inputSize,
+                inputWidth: description.inputSize,
+                normalisation: Normalisation(
+                    mean: description.mean, standardDeviation: description.standardDeviation))
+        case .int8:
+            try self.init(
+                graph: stored.quantizedGraph(), table: table, inputHeight: description.inputSize,
+                inputWidth: description.inputSize)
         }
     }
 }

@@ -15,6 +15,8 @@ final class ClassifyJob: Sendable {
     }
 
     private struct State {
+        /// Let go when the client leaves: what waits for a worker then holds no body any more.
+        var images: [UploadedImage]
         var outcomes: [Outcome?]
         var missing: Int
         /// Summed over the images.
@@ -30,7 +32,7 @@ final class ClassifyJob: Sendable {
 
     let runner: ModelRunner
     let topK: Int
-    private let images: [UploadedImage]
+    private let imageCount: Int
     private let request: (id: String, received: Instant, deadlineMilliseconds: Int?)
     private let responder: Responder
     private let service: ServiceContext
@@ -41,7 +43,7 @@ final class ClassifyJob: Sendable {
         _ images: [UploadedImage], request: Request, deadlineMilliseconds: Int?, topK: Int, runner: ModelRunner,
         reservation: Reservation<PendingImage>, responder: Responder, service: ServiceContext
     ) {
-        self.images = images
+        imageCount = images.count
         self.request = (request.id, request.received, deadlineMilliseconds)
         self.topK = topK
         self.runner = runner
@@ -49,38 +51,53 @@ final class ClassifyJob: Sendable {
         self.service = service
         submitted = service.clock.now()
         state = Lock(
-            State(outcomes: Array(repeating: nil, count: images.count), missing: images.count, reservation: reservation)
-        )
+            State(
+                images: images, outcomes: Array(repeating: nil, count: images.count), missing: images.count,
+                reservation: reservation))
     }
 
     /// Sends every image to the workers.
     func start() {
         responder.onCancel { [weak self] in self?.cancel() }
-        for index in images.indices where !service.pool.submit({ self.prepare(index) }) {
-            fail(index, .queueFull(places: images.count, retryAfterSeconds: 1))
+        let (byteCounts, deadline) = state.withLock { ($0.images.map(\.range.count), $0.reservation?.deadline) }
+        for (index, byteCount) in byteCounts.enumerated() {
+            let decode = LongDecodes.Decode(owner: ObjectIdentifier(self), deadline: deadline) { turn in
+                switch turn {
+                case .hasCome: self.prepare(index)
+                case .isRefused: self.fail(index, .queueFull(places: self.imageCount, retryAfterSeconds: 1))
+                case .isTooLate: self.expire(index)
+                }
+            }
+            service.decodes.submit(decode, byteCount: byteCount)
         }
+        // The client may have left while the images were being sent.
+        if state.withLock({ $0.isCancelled }) { service.decodes.removeAll(of: ObjectIdentifier(self)) }
     }
 
-    /// The client is gone: nothing that has not begun is done any more.
+    /// The client is gone: nothing that has not begun is done any more, and no place is left taken.
     private func cancel() {
-        let reservation = state.withLock { state in
+        let (reservation, images) = state.withLock { state in
             state.isCancelled = true
-            return state.reservation.take()
+            let images = state.images
+            state.images = []
+            return (state.reservation.take(), images)
         }
+        // Before the places: who takes one of them finds room in the line.
+        withExtendedLifetime(images) { service.decodes.removeAll(of: ObjectIdentifier(self)) }
         reservation?.release()
     }
 
     /// Decodes image `index` and puts it into the queue. Runs on a worker.
     private func prepare(_ index: Int) {
         let started = service.clock.now()
-        let (isCancelled, reservation) = state.withLock { ($0.isCancelled, $0.reservation) }
-        guard !isCancelled, let reservation else { return }
+        let (image, reservation) = state.withLock { ($0.isCancelled ? nil : $0.images[index], $0.reservation) }
+        guard let image, let reservation else { return }
         if let deadline = reservation.deadline, started > deadline {
             return expire(index)
         }
         let prepared: PreparedImage
         do throws(ImageError) {
-            prepared = try service.decoders.prepare(images[index], runner.model.preprocessing, pool: service.pool)
+            prepared = try service.decoders.prepare(image, runner.model.preprocessing, pool: service.pool)
         } catch {
             return fail(index, .image(error))
         }
@@ -89,11 +106,11 @@ final class ClassifyJob: Sendable {
             state.decodeNanoseconds += prepared.durations.decodeNanoseconds
             state.resizeNanoseconds += prepared.durations.resizeNanoseconds
         }
-        let image = PendingImage(
+        let pending = PendingImage(
             job: self, index: index, prepared: prepared, waitedNanoseconds: started.nanoseconds(since: submitted),
             enqueued: enqueued)
         // False where the client has gone in the meantime.
-        _ = reservation.enqueue(image, canRunBatch: true)
+        _ = reservation.enqueue(pending, canRunBatch: true)
     }
 
     /// Takes the result of an image, whose batch ran from `start` to `end`.
@@ -145,7 +162,7 @@ final class ClassifyJob: Sendable {
         for case .failure(let failure)? in state.outcomes {
             service.metrics.reject(failure)
         }
-        for case .failure(let failure)? in state.outcomes where images.count == 1 || !failure.concernsOneImage {
+        for case .failure(let failure)? in state.outcomes where imageCount == 1 || !failure.concernsOneImage {
             return failure.response(requestID: request.id, stages: stages)
         }
         let body = encode(state.outcomes)

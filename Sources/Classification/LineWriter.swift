@@ -53,26 +53,8 @@ public final class LineWriter: Sendable {
         _exit(code)
     }
 
-    public static let toStandardError: @Sendable (String) -> Void = { text in
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { systemWrite(2, $0.baseAddress, $0.count) }
-            if count < 0 {
-                if errno == EINTR { continue }
-                // Standard error is gone: nobody is left to tell.
-                return
-            }
-            rest = rest.dropFirst(count)
-        }
-    }
-}
-
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-    #if canImport(Glibc)
-    Glibc.write(descriptor, bytes, count)
-    #else
-    Musl.write(descriptor, bytes, count)
-    #endif
+    /// Where standard error is gone, nobody is left to tell.
+    public static let toStandardError: @Sendable (String) -> Void = { _ = SystemFile.write($0, to: 2) }
 }
 
 /// Formats log entries as lines: time, level, message, metadata.

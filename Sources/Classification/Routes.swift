@@ -130,8 +130,11 @@ extension ServiceContext {
             // Taking several images out of a body is work for a worker.
             // More than the queue has places for could never be taken.
             let limit = min(settings.maxImagesPerRequest, settings.maxQueueSize)
+            // In the workers' queue it is held only as long as the client waits.
+            let held = Lock<Request?>(request)
+            responder.onCancel { _ = held.withLock { $0.take() } }
             let isAccepted = pool.submit {
-                if responder.isCancelled { return }
+                guard let request = held.withLock({ $0.take() }) else { return }
                 do throws(ServiceFailure) {
                     let images = try upload.images(in: request.body, limit: limit)
                     try self.begin(images, request, parameters, topK, runner, responder)

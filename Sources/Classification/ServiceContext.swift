@@ -10,6 +10,7 @@ final class ServiceContext: Sendable {
     let pool: WorkerPool
     let scratch: ThreadScratch
     let decoders: DecoderPool
+    let decodes: LongDecodes
     let metrics: ServiceMetrics
     let clock: any Clock
     /// Where metrics are rendered.
@@ -27,6 +28,7 @@ final class ServiceContext: Sendable {
         self.clock = clock
         // One job for each image that has a place, one that parses a request, and one for each batch.
         pool = WorkerPool(workerCount: settings.threadCount, jobCapacity: 2 * settings.maxQueueSize + 64)
+        decodes = LongDecodes(pool: pool, capacity: settings.maxQueueSize, clock: clock)
         scratch = ThreadScratch(slotCount: pool.slotCount)
         decoders = DecoderPool(count: pool.slotCount, limits: settings.imageLimits)
     }

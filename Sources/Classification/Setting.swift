@@ -125,7 +125,7 @@ extension Setting {
                 + "take turns."),
         Setting(
             "isa", .text(\.isa),
-            "The instruction set of the kernels: portable, avx2 or avx512f, where the machine has it. Empty means the "
+            "The instruction set of the kernels: portable, avx2, avxvnni, avx512f or avx512vnni, where the machine has it. Empty means the "
                 + "fastest; another is for comparison."),
     ]
 

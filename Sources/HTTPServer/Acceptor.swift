@@ -4,8 +4,8 @@ import Transport
 
 /// Takes connections off the listening socket and hands them to the loops in turn.
 final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queue, but for `openCount`
-    /// How long to wait where descriptors have run out.
-    static let backoffNanoseconds: Int64 = 100_000_000
+    /// How long to wait where descriptors have run out: a pause that no client notices, and no busy loop either.
+    static let backoffMilliseconds = 10
     private static let acceptsPerEvent = 64
 
     private var listener: Socket?
@@ -17,7 +17,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     /// Whether the last try to accept failed: only the change is worth a line.
     private var isFailing = false
     private var isPausedByLimit = false
-    private var resumes: Instant?
+    private var isBackingOff = false
 
     init(listener: consuming Socket, context: ServerContext, loops: [ServerLoop]) {
         self.listener = consume listener
@@ -45,13 +45,6 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
         }
     }
 
-    /// Goes on after a back-off whose time has come.
-    func tick() {
-        guard let resumes, context.clock.now() >= resumes else { return }
-        self.resumes = nil
-        rearm()
-    }
-
     /// Takes every connection that waits, whatever the limit, and stops listening.
     func finish(_ completion: @escaping @Sendable () -> Void) {
         loop.preconditionOnLoop()
@@ -65,7 +58,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
         }
     }
 
-    private func rearm() { readiness?.setArmed(!isPausedByLimit && resumes == nil) }
+    private func rearm() { readiness?.setArmed(!isPausedByLimit && !isBackingOff) }
 
     private func accept() {
         for _ in 0..<Self.acceptsPerEvent {
@@ -96,8 +89,16 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
             isFailing = true
             // One connection that cannot be prepared is dropped; the rest goes on.
             guard error.isExhaustion || error.operation == .accept else { return true }
-            resumes = context.clock.now().advanced(byNanoseconds: Self.backoffNanoseconds)
+            backOff()
             return false
+        }
+    }
+
+    private func backOff() {
+        isBackingOff = true
+        loop.executeAfter(milliseconds: Self.backoffMilliseconds) { [self] in
+            isBackingOff = false
+            rearm()
         }
     }
 }

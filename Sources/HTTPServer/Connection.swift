@@ -58,12 +58,13 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     /// Libdispatch tells of a hang-up once, however much is left to read: so nothing may be left to its telling again.
     func receive() {
         loop.preconditionOnLoop()
-        let now = context.clock.now()
+        var now = context.clock.now()
         let buffer = owner.receiveBuffer
         var roundsLeft = 16
         leftUnread = true
         receiving: while !isClosed, state.wantsToReceive, roundsLeft > 0 {
             roundsLeft -= 1
+            defer { now = context.clock.now() }
             switch socket.receive(into: buffer) {
             case .bytes(let count):
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])

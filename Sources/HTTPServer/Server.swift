@@ -48,10 +48,7 @@ public final class Server: Sendable {
         for loop in loops {
             loop.loop.execute { loop.start { acceptor.connectionClosed() } }
         }
-        loops[0].loop.execute {
-            loops[0].onTick = { acceptor.tick() }
-            acceptor.start()
-        }
+        loops[0].loop.execute { acceptor.start() }
         return address
     }
 

@@ -21,8 +21,6 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
     private var connections: [Connection] = []
     private var timer: (any DispatchSourceTimer)?
     private var onClose: @Sendable () -> Void = {}
-    /// Called each time that deadlines are looked at.
-    var onTick: @Sendable () -> Void = {}
     /// Called when the last connection has closed; set while finishing a drain.
     private var onEmpty: (@Sendable () -> Void)?
     private var isSettling = false
@@ -40,10 +38,7 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
     func start(onClose: @escaping @Sendable () -> Void) {
         self.onClose = onClose
         let milliseconds = Int(context.configuration.timeouts.resolutionNanoseconds / 1_000_000)
-        timer = loop.everyMilliseconds(max(1, milliseconds)) { [self] in
-            expire()
-            onTick()
-        }
+        timer = loop.everyMilliseconds(max(1, milliseconds)) { [self] in expire() }
     }
 
     func add(_ connection: Connection) {
@@ -105,7 +100,6 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
             timer = nil
             // The acceptor, which these hold, holds the loop.
             onClose = {}
-            onTick = {}
             onEmpty.take()?()
         }
     }

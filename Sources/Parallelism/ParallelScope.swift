@@ -30,7 +30,8 @@ public final class ParallelScope: @unchecked Sendable {
     private let helpers = Atomic(0)
 
     private let pool: WorkerPool
-    private let slot: Int
+    /// The owner's.
+    public let slot: Int
     private let maxHelpers: Int
     private var abandonedTicket = UInt64.max
 
@@ -59,6 +60,13 @@ public final class ParallelScope: @unchecked Sendable {
         guard maxHelpers > 0 else { return 1 }
         let idle = pool.queuedJobs.load(ordering: .relaxed) == 0 ? pool.parkedWorkers.load(ordering: .relaxed) : 0
         return 1 + min(maxHelpers, helperCount + idle)
+    }
+
+    /// How many pieces of at most `size` units `count` units are cut into, so that every thread that may take part gets
+    /// as many.
+    public func pieces(of count: Int, atMost size: Int) -> Int {
+        let (least, width) = ((count + size - 1) / size, width)
+        return max(1, min(count, (least + width - 1) / width * width))
     }
 
     /// Runs `body(task, slot)` once for every task in `0..<count`, on the calling thread and on helpers, and returns

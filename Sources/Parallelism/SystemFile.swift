@@ -27,4 +27,32 @@ public enum SystemFile {
         }
         return nil
     }
+
+    /// Writes all of `text`, however many calls that takes.
+    ///
+    /// - Returns: 0, or the `errno` of the call that failed.
+    public static func write(_ text: String, to descriptor: Int32) -> Int32 {
+        var text = text
+        return text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)[...]
+            while !rest.isEmpty {
+                let view = UnsafeRawBufferPointer(rebasing: rest)
+                let written = systemWrite(descriptor, view.baseAddress, view.count)
+                if written < 0 {
+                    if errno == EINTR { continue }
+                    return errno
+                }
+                rest = rest.dropFirst(written)
+            }
+            return 0
+        }
+    }
+}
+
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    #if canImport(Glibc)
+    Glibc.write(descriptor, bytes, count)
+    #else
+    Musl.write(descriptor, bytes, count)
+    #endif
 }

@@ -14,6 +14,11 @@ public final class EventLoop: Sendable {
 
     public func execute(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
 
+    /// Runs `work` on the loop once, later.
+    public func executeAfter(milliseconds: Int, _ work: @escaping @Sendable () -> Void) {
+        queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds), execute: DispatchWorkItem(block: work))
+    }
+
     /// Runs `work` on the loop every so often until the returned timer is cancelled.
     public func everyMilliseconds(_ interval: Int, _ work: @escaping @Sendable () -> Void) -> any DispatchSourceTimer {
         let timer = DispatchSource.makeTimerSource(queue: queue)

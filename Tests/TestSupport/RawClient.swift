@@ -119,6 +119,17 @@ public final class RawClient {
         }
     }
 
+    /// Reads what has arrived behind the first `offset` bytes of `bytes`, past all that `receive()` does.
+    ///
+    /// - Returns: how many bytes were read.
+    public func receive(into bytes: inout [UInt8], from offset: Int) throws -> Int {
+        precondition(offset < bytes.count, "no room is left")
+        let count = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + offset, $0.count - offset, 0) }
+        if count < 0 { throw errno == EAGAIN ? RawClientError.timedOut : .failed("receive", errno: errno) }
+        if count == 0 { throw RawClientError.endOfStream(after: "") }
+        return count
+    }
+
     /// - Returns: false at the end of the stream.
     private func fill() throws -> Bool {
         var chunk = [UInt8](repeating: 0, count: 64 << 10)

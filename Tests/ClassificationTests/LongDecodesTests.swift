@@ -1,0 +1,145 @@
+import Parallelism
+import TestSupport
+import Testing
+
+@testable import Classification
+
+/// The line of long decodes, beside workers that are held up.
+struct LongDecodesTests {
+    private final class Owner: Sendable {}
+
+    /// One worker, which waits at a gate.
+    private final class Line: Sendable {
+        let pool = WorkerPool(workerCount: 1)
+        let clock = ManualClock()
+        let decodes: LongDecodes
+        let turns = Lock<[String: LongDecodes.Turn]>([:])
+        private let wakes: Lock<[@Sendable () -> Void]>
+        private let gate = Signal<Void>()
+
+        init(capacity: Int = 8) {
+            let wakes = Lock<[@Sendable () -> Void]>([])
+            self.wakes = wakes
+            decodes = LongDecodes(pool: pool, capacity: capacity, clock: clock) { _, work in
+                wakes.withLock { $0.append(work) }
+            }
+            let gate = gate
+            precondition(pool.submit { _ = gate.wait() })
+        }
+
+        func submit(_ name: String, owner: Owner, deadline: Instant? = nil, holding body: AnyObject & Sendable) {
+            decodes.submit(
+                LongDecodes.Decode(owner: ObjectIdentifier(owner), deadline: deadline) { turn in
+                    withExtendedLifetime(body) { self.turns.withLock { $0[name] = turn } }
+                }, byteCount: LongDecodes.leastBytes)
+        }
+
+        func fireAlarms() {
+            let due = wakes.withLock { wakes in
+                defer { wakes = [] }
+                return wakes
+            }
+            for wake in due { wake() }
+        }
+
+        /// Lets the worker go on, until every decode that was not removed has been told what becomes of it: the pool takes
+        /// none any more once it is shut down, and between the line and the pool there may still be one.
+        func finish(expecting expected: [String: LongDecodes.Turn]) {
+            gate.send(())
+            #expect(eventually { turns.withLock { $0 } == expected })
+            pool.shutdown()
+        }
+    }
+
+    @Test func keepsNothingOfWhoHasLeft() {
+        let line = Line()
+        let (first, second) = (Owner(), Owner())
+        line.submit("running", owner: first, holding: Owner())
+        weak var body: Owner?
+        do {
+            let held = Owner()
+            body = held
+            for place in 0..<3 { line.submit("gone \(place)", owner: second, holding: held) }
+        }
+        line.submit("stays", owner: first, holding: Owner())
+        #expect(body != nil && line.decodes.waitingCount == 4)
+        line.decodes.removeAll(of: ObjectIdentifier(second))
+        #expect(body == nil && line.decodes.waitingCount == 1)
+        line.finish(expecting: ["running": .hasCome, "stays": .hasCome])
+    }
+
+    @Test func tellsOfADeadlineWhenItPasses() {
+        let line = Line()
+        let owner = Owner()
+        func deadline(_ seconds: Double) -> Instant {
+            line.clock.now().advanced(byNanoseconds: Int64(seconds * 1e9))
+        }
+        line.submit("running", owner: owner, holding: owner)
+        line.submit("late", owner: owner, deadline: deadline(2), holding: owner)
+        line.submit("first late", owner: owner, deadline: deadline(1), holding: owner)
+        line.submit("in time", owner: owner, deadline: deadline(9), holding: owner)
+        line.fireAlarms()
+        #expect(line.turns.withLock { $0 }.isEmpty)
+        line.clock.advance(seconds: 1.5)
+        line.fireAlarms()
+        #expect(line.turns.withLock { $0 } == ["first late": .isTooLate])
+        line.clock.advance(seconds: 1)
+        line.fireAlarms()
+        #expect(line.turns.withLock { $0 } == ["first late": .isTooLate, "late": .isTooLate])
+        #expect(line.decodes.waitingCount == 1)
+        line.finish(
+            expecting: ["first late": .isTooLate, "late": .isTooLate, "running": .hasCome, "in time": .hasCome])
+    }
+
+    @Test func refusesWhatIsBeyondItsCapacity() {
+        let line = Line(capacity: 2)
+        let owner = Owner()
+        for name in ["running", "waits", "waits too", "too many"] { line.submit(name, owner: owner, holding: owner) }
+        #expect(line.decodes.waitingCount == 2)
+        #expect(line.turns.withLock { $0 } == ["too many": .isRefused])
+        line.finish(
+            expecting: ["running": .hasCome, "waits": .hasCome, "waits too": .hasCome, "too many": .isRefused])
+    }
+
+    // MARK: In the service
+
+    private func longImage() throws -> [UInt8] {
+        try Upload.jpeg("420") + [UInt8](repeating: 0, count: LongDecodes.leastBytes)
+    }
+
+    @Test func postsOfWhoLeavesDoNotPileUp() throws {
+        let test = try TestService { $0.threads = 1 }
+        defer { test.stop() }
+        let gate = test.service.closeGate()
+        let image = try longImage()
+        let first = try test.client()
+        try first.send("POST", "/v1/classify", body: image)
+        #expect(eventually { test.placesInUse == 1 })
+        for _ in 0..<4 {
+            let client = try test.client()
+            try client.send("POST", "/v1/classify", body: image)
+            #expect(eventually { test.placesInUse == 2 && test.service.context.decodes.waitingCount == 1 })
+            client.finishSending()
+            #expect(eventually { test.placesInUse == 1 })
+            #expect(test.service.context.decodes.waitingCount == 0)
+        }
+        gate.open()
+        #expect(try first.receive().status == 200)
+    }
+
+    @Test func answersADeadlineThatPassesInTheLine() throws {
+        let test = try TestService { $0.threads = 1 }
+        defer { test.stop() }
+        let gate = test.service.closeGate()
+        let image = try longImage()
+        let (first, late) = (try test.client(), try test.client())
+        try first.send("POST", "/v1/classify", body: image)
+        #expect(eventually { test.placesInUse == 1 })
+        try late.send("POST", "/v1/classify", fields: [("X-Request-Deadline-Ms", "300")], body: image)
+        // No worker is free to notice it.
+        #expect(try late.receive().status == 504)
+        #expect(test.placesInUse == 1)
+        gate.open()
+        #expect(try first.receive().status == 200)
+    }
+}
