@@ -34,11 +34,15 @@ let package = Package(
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"]),
         .target(name: "EfficientNet", dependencies: ["Tensors"]),
         .target(name: "Checkpoints", dependencies: ["EfficientNet", "Tensors"]),
-        .target(name: "Inference", dependencies: ["EfficientNet", "Kernels", "Parallelism", "Tensors"]),
+        .target(
+            name: "Inference", dependencies: ["Checkpoints", "EfficientNet", "Kernels", "Parallelism", "Tensors"]),
 
         // Images
         .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "Imaging", dependencies: ["CImageCodecs", "Parallelism", "Tensors"]),
+
+        // Training and conversion
+        .target(name: "Quantization", dependencies: ["Imaging", "Inference"]),
 
         // Server
         .target(name: "HTTP", dependencies: [httpTypes]),
@@ -51,21 +55,24 @@ let package = Package(
             name: "Classification",
             dependencies: [
                 "Batching", "COpenSSL", "Checkpoints", "HTTPServer", "Imaging", "Inference", "Telemetry", configuration,
+                deque,
             ]),
 
         // Command line
         .target(name: "CBuildInfo", cSettings: [.define("SWIFTLET_COMMIT", to: "\"\(commit)\"")]),
-        .executableTarget(name: "swiftlet", dependencies: ["CBuildInfo", "Classification", argumentParser]),
+        .executableTarget(
+            name: "swiftlet", dependencies: ["CBuildInfo", "Classification", "Quantization", argumentParser]),
 
         // Tests
         .target(
             name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Parallelism", "Tensors"],
             path: "Tests/TestSupport"),
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
         .testTarget(name: "BatchingTests", dependencies: ["Batching", "TestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(
             name: "ClassificationTests",
-            dependencies: ["Classification", "HTTPServer", "TestSupport", httpTypes, logging]),
+            dependencies: ["CAllocations", "Classification", "HTTPServer", "TestSupport", httpTypes, logging]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestSupport", httpTypes]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),
@@ -73,6 +80,7 @@ let package = Package(
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
+        .testTarget(name: "QuantizationTests", dependencies: ["Quantization", "TestSupport"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(name: "TransportTests", dependencies: ["Transport", "TestSupport"]),

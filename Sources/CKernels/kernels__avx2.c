@@ -2,12 +2,12 @@
 
 #if defined(__x86_64__)
 #define ISA avx2
-#define ISA_NAME "avx2+fma"
 #define VECTOR_WIDTH 8
 #define FUSED 1
+#define DEPTHWISE_ROWS 1
 #define GEMM_ROWS_1 12
 #define GEMM_ROWS_2 6
-#define GEMM_ROWS_3 4
+#define GEMM_ROWS_3 3
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #include "templates/vector.h"
 

@@ -2,12 +2,12 @@
 
 #if defined(__x86_64__)
 #define ISA avx512f
-#define ISA_NAME "avx512f"
 #define VECTOR_WIDTH 16
 #define FUSED 1
+#define DEPTHWISE_ROWS 2
 #define GEMM_ROWS_1 14
 #define GEMM_ROWS_2 14
-#define GEMM_ROWS_3 8
+#define GEMM_ROWS_3 9
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))),                   \
                              apply_to = function)
 #include "templates/vector.h"

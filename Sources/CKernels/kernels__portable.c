@@ -7,12 +7,12 @@
 #define PORTABLE_FUSED 0
 #endif
 #define ISA portable
-#define ISA_NAME "portable"
 #define VECTOR_WIDTH 4
 #define FUSED PORTABLE_FUSED
+#define DEPTHWISE_ROWS 1
 #define GEMM_ROWS_1 12
 #define GEMM_ROWS_2 6
-#define GEMM_ROWS_3 4
+#define GEMM_ROWS_3 3
 
 #include "templates/vector.h"
 

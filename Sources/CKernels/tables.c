@@ -1,21 +1,36 @@
 #include "CKernels.h"
 
 extern const struct kernel_table kernel_table__portable;
+extern const struct u8_kernel_table u8_kernel_table__portable;
 #if defined(__x86_64__)
-extern const struct kernel_table kernel_table__avx2;
-extern const struct kernel_table kernel_table__avx512f;
+extern const struct kernel_table kernel_table__avx2, kernel_table__avx512f;
+extern const struct u8_kernel_table u8_kernel_table__avx2, u8_kernel_table__avxvnni, u8_kernel_table__avx512bw,
+    u8_kernel_table__avx512vnni;
+
+#include <cpuid.h>
+
+// These builtins ask the operating system too whether it saves the registers.
+#define HAS(feature) __builtin_cpu_supports(feature)
+
+// CPUID leaf 7, subleaf 1, EAX bit 4. Its registers are AVX2's.
+static int has_avxvnni(void) {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
 #endif
 
-size_t kernel_tables(const struct kernel_table** tables, size_t capacity) {
+size_t instruction_sets(struct instruction_set* sets, size_t capacity) {
     size_t count = 0;
+#define OFFER(condition, ...)                                                                                          \
+    if ((condition) && count < capacity) sets[count++] = (struct instruction_set)__VA_ARGS__
 #if defined(__x86_64__)
-    // These builtins ask the operating system too whether it saves the registers.
-    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (avx512 && count < capacity) tables[count++] = &kernel_table__avx512f;
-    if (avx2 && count < capacity) tables[count++] = &kernel_table__avx2;
+    const int avx2 = HAS("avx2") && HAS("fma");
+    const int avx512 = avx2 && HAS("avx512f") && HAS("avx512bw") && HAS("avx512dq") && HAS("avx512vl");
+    OFFER(avx512 && HAS("avx512vnni"), {"avx512vnni", &kernel_table__avx512f, &u8_kernel_table__avx512vnni});
+    OFFER(avx512, {"avx512f", &kernel_table__avx512f, &u8_kernel_table__avx512bw});
+    OFFER(avx2 && has_avxvnni(), {"avxvnni", &kernel_table__avx2, &u8_kernel_table__avxvnni});
+    OFFER(avx2, {"avx2", &kernel_table__avx2, &u8_kernel_table__avx2});
 #endif
-    if (count < capacity) tables[count++] = &kernel_table__portable;
+    OFFER(1, {"portable", &kernel_table__portable, &u8_kernel_table__portable});
     return count;
 }

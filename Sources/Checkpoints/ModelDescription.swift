@@ -8,11 +8,12 @@ public struct ModelDescription: Equatable, Sendable {
     public enum Filter: String, CaseIterable, Sendable { case bilinear, bicubic }
 
     /// What the network computes in.
-    public enum Precision: String, CaseIterable, Sendable { case fp32 }
+    public enum Precision: String, CaseIterable, Sendable { case fp32, int8 }
 
     /// `architecture`: a name that `Architecture(named:)` takes.
     public var architecture: String
-    /// `dialect`, optional: whose names the weights carry. It is recognised; where it is given it must be right.
+    /// `dialect`, optional: whose names the weights carry. It is recognised; where it is given it must be right. Weights in
+    /// int8 carry names of their own.
     public var dialect: Dialect?
     /// `padding`, optional: where it is not what dialect and name give.
     public var padding: Padding?

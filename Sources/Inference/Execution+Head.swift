@@ -7,6 +7,11 @@ extension Execution {
     private static let pixelsAtOnce = 196
 
     func runHead(images: Int) {
+        timedBlock(plan.segments.count + 1) { runPooledConvolution(images: images) }
+        timedBlock(plan.segments.count + 2) { runClassifier(images: images) }
+    }
+
+    private func runPooledConvolution(images: Int) {
         let last = plan.segments.count - 1
         let shape = plan.segments[last].output
         let head = plan.head
@@ -30,24 +35,34 @@ extension Execution {
                 mean.update(repeating: 0, count: group.vectors * vectorWidth)
                 for first in stride(from: 0, to: shape.pixels, by: Self.pixelsAtOnce) {
                     let count = min(Self.pixelsAtOnce, shape.pixels - first)
-                    head.multiplyUnsafe(
-                        UnsafeRows(input + first * shape.stride, plan.segments[last].outputOffsets.pointer),
-                        taps: taps, into: UnsafeRows(made, offsets), rows: count, group: group,
-                        activation: plan.headActivation)
-                    plan.table.addColumnsUnsafe(
-                        made, stride: width, width: count, vectors: group.vectors, to: mean)
+                    timed(.front, slot: slot) {
+                        head.multiplyUnsafe(
+                            UnsafeStridedRows(input + first * shape.stride, stride: shape.stride),
+                            taps: taps, into: UnsafeRows(made, offsets), rows: count, group: group,
+                            activation: plan.headActivation)
+                    }
+                    timed(.squeeze, slot: slot) {
+                        plan.table.addColumnsUnsafe(
+                            made, stride: width, width: count, vectors: group.vectors, to: mean)
+                    }
                 }
                 for c in 0..<group.vectors * vectorWidth { mean[c] *= factor }
             }
         }
+    }
+
+    private func runClassifier(images: Int) {
         let classifier = plan.classifier
+        let vectorWidth = plan.table.vectorWidth
         let classifierTaps = UnsafeTaps(offsets: plan.singleTap.pointer, count: 1, run: classifier.depth)
         let parts = classifier.groups(atMost: scope.width == 1 ? 1 : 4 * scope.width)
-        scope.forEach(parts.count) { task, _ in
-            classifier.multiplyUnsafe(
-                UnsafeRows(features, plan.featureOffsets.pointer), taps: classifierTaps,
-                into: UnsafeRows(logits + parts[task].first * vectorWidth, plan.classifierOffsets.pointer),
-                rows: images, group: parts[task], activation: .none)
+        scope.forEach(parts.count) { task, slot in
+            timed(.classifier, slot: slot) {
+                classifier.multiplyUnsafe(
+                    UnsafeStridedRows(features, stride: channelStride(plan.featureCount)), taps: classifierTaps,
+                    into: UnsafeRows(logits + parts[task].first * vectorWidth, plan.classifierOffsets.pointer),
+                    rows: images, group: parts[task], activation: .none)
+            }
         }
     }
 }

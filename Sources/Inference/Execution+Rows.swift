@@ -8,22 +8,25 @@ extension Execution {
         forEachRange(of: segment.output.height, atLeast: 2) { rows, slot in
             var cursor = ScratchCursor(scratch.floats(segment.rowScratchSize(rowsAtOnce), slot: slot))
             if segment.depthwise == nil {
-                makeRows(segment, tensors, rows, rowsAtOnce: rowsAtOnce, &cursor)
+                makeRows(segment, tensors, rows, rowsAtOnce: rowsAtOnce, slot: slot, &cursor)
             } else {
-                makeRowsThroughDepthwise(segment, tensors, rows, rowsAtOnce: rowsAtOnce, &cursor)
+                makeRowsThroughDepthwise(segment, tensors, rows, rowsAtOnce: rowsAtOnce, slot: slot, &cursor)
             }
         }
         guard segment.squeeze != nil else { return }
         let stride = segment.middle.stride
         let mean = tensors.sums + segment.output.height * stride
-        average(segment, rowSums: tensors.sums, rows: segment.output.height, into: mean)
-        excite(segment, mean: mean, squeezed: mean + stride, gate: mean + 2 * stride)
+        timed(.squeeze, slot: scope.slot) {
+            average(segment, rowSums: tensors.sums, rows: segment.output.height, into: mean)
+            excite(segment, mean: mean, squeezed: mean + stride, gate: mean + 2 * stride)
+        }
         projectGated(segment, [(tensors, mean + 2 * stride)])
     }
 
     /// Rows of a segment without a depthwise convolution: a dense one, then perhaps a projection.
     private func makeRows(
-        _ segment: SegmentPlan, _ tensors: Tensors, _ rows: Range<Int>, rowsAtOnce: Int, _ cursor: inout ScratchCursor
+        _ segment: SegmentPlan, _ tensors: Tensors, _ rows: Range<Int>, rowsAtOnce: Int, slot: Int,
+        _ cursor: inout ScratchCursor
     ) {
         let (width, stride) = (segment.middle.width, segment.middle.stride)
         let outPitch = segment.output.width * segment.output.stride
@@ -32,19 +35,24 @@ extension Execution {
         for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
             let chunk = first..<min(first + rowsAtOnce, rows.upperBound)
             var copies = cursor
-            makeMiddleRows(segment, tensors, chunk, residual: middle == nil ? residual : nil, &copies) { y in
-                middle.map { $0 + (y - first) * width * stride } ?? tensors.output + y * outPitch
+            timed(.front, slot: slot) {
+                makeMiddleRows(segment, tensors, chunk, residual: middle == nil ? residual : nil, &copies) { y in
+                    middle.map { $0 + (y - first) * width * stride } ?? tensors.output + y * outPitch
+                }
             }
             if let middle {
-                project(
-                    segment, from: middle, pixels: chunk.count * width, firstPixel: first * width, tensors: tensors)
+                timed(.projection, slot: slot) {
+                    project(
+                        segment, from: middle, pixels: chunk.count * width, firstPixel: first * width, tensors: tensors)
+                }
             }
         }
     }
 
     /// Rows of a segment with a depthwise convolution, whose input rows stay in a ring.
     private func makeRowsThroughDepthwise(
-        _ segment: SegmentPlan, _ tensors: Tensors, _ rows: Range<Int>, rowsAtOnce: Int, _ cursor: inout ScratchCursor
+        _ segment: SegmentPlan, _ tensors: Tensors, _ rows: Range<Int>, rowsAtOnce: Int, slot: Int,
+        _ cursor: inout ScratchCursor
     ) {
         let depthwise = segment.depthwise!
         let (kernel, stride) = (depthwise.kernel, segment.depthwiseStride)
@@ -60,40 +68,49 @@ extension Execution {
         let outWidth = segment.output.width
         let innerPitch = outWidth * middle.stride
         let inner = segment.storesInner ? nil : cursor.take(rowsAtOnce * innerPitch)
-        withUnsafeTemporaryAllocation(of: UnsafePointer<Float>?.self, capacity: kernel) { inputRows in
+        withUnsafeTemporaryAllocation(of: UnsafePointer<Float>?.self, capacity: ringRows) { inputRows in
             var produced = max(0, rows.lowerBound * stride - segment.top)
             for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
                 let end = min(first + rowsAtOnce, rows.upperBound)
                 let needed = min(middle.height, (end - 1) * stride - segment.top + kernel)
                 if needed > produced {
                     var copies = cursor
-                    makeMiddleRows(segment, tensors, produced..<needed, residual: nil, &copies) { y in
-                        ring + y % ringRows * pitch + segment.left * middle.stride
+                    timed(.front, slot: slot) {
+                        makeMiddleRows(segment, tensors, produced..<needed, residual: nil, &copies) { y in
+                            ring + y % ringRows * pitch + segment.left * middle.stride
+                        }
                     }
                     produced = needed
                 }
-                for row in first..<end {
-                    for ky in 0..<kernel {
-                        let y = row * stride - segment.top + ky
-                        inputRows[ky] =
-                            y >= 0 && y < middle.height
-                            ? UnsafePointer(ring + y % ringRows * pitch) : plan.zeroRow.pointer
-                    }
-                    let out = inner.map { $0 + (row - first) * innerPitch } ?? tensors.inner + row * innerPitch
-                    depthwise.convolveRowUnsafe(
+                for row in 0..<(end - first - 1) * stride + kernel {
+                    let y = first * stride - segment.top + row
+                    inputRows[row] =
+                        y >= 0 && y < middle.height ? UnsafePointer(ring + y % ringRows * pitch) : plan.zeroRow.pointer
+                }
+                let out = inner ?? tensors.inner + first * innerPitch
+                timed(.depthwise, slot: slot) {
+                    depthwise.convolveRowsUnsafe(
                         inputRows.baseAddress!, columnStride: middle.stride, into: out, outStride: middle.stride,
-                        width: outWidth, stride: stride, activation: segment.depthwiseActivation)
-                    if segment.squeeze != nil {
-                        let sums = tensors.sums + row * middle.stride
-                        sums.update(repeating: 0, count: middle.stride)
-                        plan.table.addColumnsUnsafe(
-                            out, stride: middle.stride, width: outWidth, vectors: depthwise.vectors, to: sums)
+                        outRowStride: innerPitch, width: outWidth, height: end - first, stride: stride,
+                        activation: segment.depthwiseActivation)
+                }
+                if segment.squeeze != nil {
+                    timed(.squeeze, slot: slot) {
+                        for row in first..<end {
+                            let sums = tensors.sums + row * middle.stride
+                            sums.update(repeating: 0, count: middle.stride)
+                            plan.table.addColumnsUnsafe(
+                                out + (row - first) * innerPitch, stride: middle.stride, width: outWidth,
+                                vectors: depthwise.vectors, to: sums)
+                        }
                     }
                 }
                 if let inner {
-                    project(
-                        segment, from: inner, pixels: (end - first) * outWidth, firstPixel: first * outWidth,
-                        tensors: tensors)
+                    timed(.projection, slot: slot) {
+                        project(
+                            segment, from: inner, pixels: (end - first) * outWidth, firstPixel: first * outWidth,
+                            tensors: tensors)
+                    }
                 }
             }
         }
@@ -112,7 +129,7 @@ extension Execution {
         }
         var source = tensors.input
         var firstSourceRow = 0
-        if tensors.input != image && !front.isPointwise {
+        if !(plan.readsPicture && tensors.input == image) && !front.isPointwise {
             // A padded copy of the rows that the taps reach.
             firstSourceRow = rows.lowerBound * front.stride
             let count = (rows.count - 1) * front.stride + front.kernel
@@ -135,7 +152,8 @@ extension Execution {
         let outPitch = segment.middle.width * segment.middle.stride
         for y in rows {
             front.matrix.multiplyUnsafe(
-                UnsafeRows(source + (y * front.stride - firstSourceRow) * rowPitch, front.rowOffsets.pointer),
+                UnsafeStridedRows(
+                    source + (y * front.stride - firstSourceRow) * rowPitch, stride: front.stride * front.pixelStride),
                 taps: taps, into: UnsafeRows(destination(y), segment.middleOffsets.pointer),
                 residual: residual.map { UnsafeRows($0 + y * outPitch, segment.middleOffsets.pointer) },
                 rows: segment.middle.width, activation: front.activation)
@@ -153,7 +171,7 @@ extension Execution {
             let count = min(pixels - done, SegmentPlan.projectionRows)
             let at = (firstPixel + done) * segment.output.stride
             projection.multiplyUnsafe(
-                UnsafeRows(inner + done * segment.middle.stride, segment.middleOffsets.pointer), taps: taps,
+                UnsafeStridedRows(inner + done * segment.middle.stride, stride: segment.middle.stride), taps: taps,
                 into: UnsafeRows(tensors.output + at, segment.outputOffsets.pointer),
                 residual: segment.hasResidual ? UnsafeRows(tensors.input + at, segment.outputOffsets.pointer) : nil,
                 rows: count, activation: .none)

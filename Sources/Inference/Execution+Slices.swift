@@ -12,36 +12,56 @@ extension Execution {
             let slice = segment.slices[task]
             let size = segment.paddedHeight * segment.paddedWidth * segment.sliceStride
             let padded = scratch.floats(size, slot: slot)
-            padded.update(repeating: 0, count: size)
-            for tensors in all { makeSlice(segment, slice, tensors, padded: padded) }
+            timed(.front, slot: slot) { clearBorder(of: padded, segment) }
+            for tensors in all { makeSlice(segment, slice, tensors, padded: padded, slot: slot) }
         }
         if segment.squeeze == nil {
             project(segment, all)
         } else {
             // `sums` holds the mean, then the squeezed channels, then the gate.
-            for tensors in all {
-                excite(
-                    segment, mean: tensors.sums, squeezed: tensors.sums + stride, gate: tensors.sums + 2 * stride)
+            timed(.squeeze, slot: scope.slot) {
+                for tensors in all {
+                    excite(
+                        segment, mean: tensors.sums, squeezed: tensors.sums + stride, gate: tensors.sums + 2 * stride)
+                }
             }
             projectGated(segment, all.map { ($0, $0.sums + 2 * stride) })
+        }
+    }
+
+    /// Zeroes what lies around the picture in a slice's padded scratch.
+    private func clearBorder(of padded: UnsafeMutablePointer<Float>, _ segment: SegmentPlan) {
+        let stride = segment.sliceStride
+        let pitch = segment.paddedWidth * stride
+        let right = segment.left + segment.middle.width
+        for y in 0..<segment.paddedHeight {
+            let row = padded + y * pitch
+            if y < segment.top || y >= segment.top + segment.middle.height {
+                row.update(repeating: 0, count: pitch)
+            } else {
+                row.update(repeating: 0, count: segment.left * stride)
+                (row + right * stride).update(repeating: 0, count: (segment.paddedWidth - right) * stride)
+            }
         }
     }
 
     /// Expands and convolves the channels of `slice`, and averages them where a gate wants that.
     private func makeSlice(
         _ segment: SegmentPlan, _ slice: (first: Int, vectors: Int), _ tensors: Tensors,
-        padded: UnsafeMutablePointer<Float>
+        padded: UnsafeMutablePointer<Float>, slot: Int
     ) {
         let depthwise = segment.depthwise!
         let middle = segment.middle
         let firstChannel = slice.first * plan.table.vectorWidth
         let sliceStride = segment.sliceStride
         if let front = segment.front {
-            front.matrix.multiplyUnsafe(
-                UnsafeRows(tensors.input, segment.inputOffsets.pointer),
-                taps: UnsafeTaps(offsets: plan.singleTap.pointer, count: 1, run: front.run),
-                into: UnsafeRows(padded, segment.sliceOffsets.pointer), rows: middle.pixels, group: slice,
-                activation: front.activation)
+            timed(.front, slot: slot) {
+                front.matrix.multiplyUnsafe(
+                    UnsafeStridedRows(tensors.input, stride: segment.input.stride),
+                    taps: UnsafeTaps(offsets: plan.singleTap.pointer, count: 1, run: front.run),
+                    into: UnsafeRows(padded, segment.sliceOffsets.pointer), rows: middle.pixels, group: slice,
+                    activation: front.activation)
+            }
         } else {
             let channels = min(slice.vectors * plan.table.vectorWidth, middle.stride - firstChannel)
             for pixel in 0..<middle.pixels {
@@ -51,26 +71,26 @@ extension Execution {
         }
         let pitch = segment.paddedWidth * sliceStride
         let inner = tensors.inner + firstChannel
-        withUnsafeTemporaryAllocation(of: UnsafePointer<Float>?.self, capacity: depthwise.kernel) { rows in
-            for y in 0..<segment.output.height {
-                for ky in 0..<depthwise.kernel {
-                    rows[ky] = UnsafePointer(padded + (y * segment.depthwiseStride + ky) * pitch)
-                }
-                depthwise.convolveRowUnsafe(
-                    rows.baseAddress!, columnStride: sliceStride,
-                    into: inner + y * segment.output.width * middle.stride, outStride: middle.stride,
-                    width: segment.output.width, stride: segment.depthwiseStride, group: slice,
+        timed(.depthwise, slot: slot) {
+            withUnsafeTemporaryAllocation(of: UnsafePointer<Float>?.self, capacity: segment.paddedHeight) { rows in
+                for y in 0..<segment.paddedHeight { rows[y] = UnsafePointer(padded + y * pitch) }
+                depthwise.convolveRowsUnsafe(
+                    rows.baseAddress!, columnStride: sliceStride, into: inner, outStride: middle.stride,
+                    outRowStride: segment.output.width * middle.stride, width: segment.output.width,
+                    height: segment.output.height, stride: segment.depthwiseStride, group: slice,
                     activation: segment.depthwiseActivation)
             }
         }
         guard segment.squeeze != nil else { return }
         let count = slice.vectors * plan.table.vectorWidth
         let mean = tensors.sums + firstChannel
-        mean.update(repeating: 0, count: count)
-        plan.table.addColumnsUnsafe(
-            inner, stride: middle.stride, width: segment.innerPixels, vectors: slice.vectors, to: mean)
-        let factor = 1 / Float(segment.innerPixels)
-        for c in 0..<count { mean[c] *= factor }
+        timed(.squeeze, slot: slot) {
+            mean.update(repeating: 0, count: count)
+            plan.table.addColumnsUnsafe(
+                inner, stride: middle.stride, width: segment.innerPixels, vectors: slice.vectors, to: mean)
+            let factor = 1 / Float(segment.innerPixels)
+            for c in 0..<count { mean[c] *= factor }
+        }
     }
 
     /// mean[c] = Σ rowSums[row][c] / pixels, rows in ascending order.
@@ -93,10 +113,10 @@ extension Execution {
         let (reduce, expand) = segment.squeeze!
         let zero = plan.singleTap.pointer
         reduce.multiplyUnsafe(
-            UnsafeRows(mean, zero), taps: UnsafeTaps(offsets: zero, count: 1, run: reduce.depth),
+            UnsafeStridedRows(mean, stride: 0), taps: UnsafeTaps(offsets: zero, count: 1, run: reduce.depth),
             into: UnsafeRows(squeezed, zero), rows: 1, activation: segment.squeezeActivation)
         expand.multiplyUnsafe(
-            UnsafeRows(squeezed, zero), taps: UnsafeTaps(offsets: zero, count: 1, run: expand.depth),
+            UnsafeStridedRows(squeezed, stride: 0), taps: UnsafeTaps(offsets: zero, count: 1, run: expand.depth),
             into: UnsafeRows(gate, zero), rows: 1, activation: .sigmoid)
     }
 
@@ -108,7 +128,7 @@ extension Execution {
         let projection = segment.projection!
         let (stride, outStride) = (segment.middle.stride, segment.output.stride)
         let pixels = segment.innerPixels
-        let pieces = (pixels + Self.gatedPixels - 1) / Self.gatedPixels
+        let pieces = scope.pieces(of: pixels, atMost: Self.gatedPixels)
         let taps = UnsafeTaps(offsets: plan.singleTap.pointer, count: 1, run: projection.depth)
         forEachRange(of: pieces * images.count, atLeast: 1) { range, slot in
             let scaled = scratch.floats(Self.gatedPixels * stride, slot: slot)
@@ -116,16 +136,20 @@ extension Execution {
                 let (tensors, gate) = images[unit / pieces]
                 let piece = unit % pieces
                 let part = piece * pixels / pieces..<(piece + 1) * pixels / pieces
-                plan.table.scaleColumnsUnsafe(
-                    tensors.inner + part.lowerBound * stride, stride: stride, width: part.count,
-                    vectors: segment.depthwise!.vectors, by: gate, into: scaled)
+                timed(.squeeze, slot: slot) {
+                    plan.table.scaleColumnsUnsafe(
+                        tensors.inner + part.lowerBound * stride, stride: stride, width: part.count,
+                        vectors: segment.depthwise!.vectors, by: gate, into: scaled)
+                }
                 let at = part.lowerBound * outStride
-                projection.multiplyUnsafe(
-                    UnsafeRows(scaled, segment.middleOffsets.pointer), taps: taps,
-                    into: UnsafeRows(tensors.output + at, segment.outputOffsets.pointer),
-                    residual: segment.hasResidual
-                        ? UnsafeRows(tensors.input + at, segment.outputOffsets.pointer) : nil,
-                    rows: part.count, activation: .none)
+                timed(.projection, slot: slot) {
+                    projection.multiplyUnsafe(
+                        UnsafeStridedRows(scaled, stride: stride), taps: taps,
+                        into: UnsafeRows(tensors.output + at, segment.outputOffsets.pointer),
+                        residual: segment.hasResidual
+                            ? UnsafeRows(tensors.input + at, segment.outputOffsets.pointer) : nil,
+                        rows: part.count, activation: .none)
+                }
             }
         }
     }
@@ -138,23 +162,25 @@ extension Execution {
         let projection = segment.projection!
         let (stride, outStride) = (segment.middle.stride, segment.output.stride)
         let pixels = segment.innerPixels
-        let pieces = (pixels + Self.projectedPixels - 1) / Self.projectedPixels
+        let pieces = scope.pieces(of: pixels, atMost: Self.projectedPixels)
         let width = scope.width
         let groups = projection.groups(atMost: width == 1 ? 1 : max(1, 4 * width / (pieces * images.count)))
         let taps = UnsafeTaps(offsets: plan.singleTap.pointer, count: 1, run: projection.depth)
-        scope.forEach(groups.count * pieces * images.count) { task, _ in
+        scope.forEach(groups.count * pieces * images.count) { task, slot in
             let group = groups[task / (pieces * images.count)]
             let unit = task % (pieces * images.count)
             let tensors = images[unit / pieces]
             let piece = unit % pieces
             let part = piece * pixels / pieces..<(piece + 1) * pixels / pieces
             let at = part.lowerBound * outStride + group.first * plan.table.vectorWidth
-            projection.multiplyUnsafe(
-                UnsafeRows(tensors.inner + part.lowerBound * stride, segment.middleOffsets.pointer), taps: taps,
-                into: UnsafeRows(tensors.output + at, segment.outputOffsets.pointer),
-                residual: segment.hasResidual
-                    ? UnsafeRows(tensors.input + at, segment.outputOffsets.pointer) : nil,
-                rows: part.count, group: group, activation: .none)
+            timed(.projection, slot: slot) {
+                projection.multiplyUnsafe(
+                    UnsafeStridedRows(tensors.inner + part.lowerBound * stride, stride: stride), taps: taps,
+                    into: UnsafeRows(tensors.output + at, segment.outputOffsets.pointer),
+                    residual: segment.hasResidual
+                        ? UnsafeRows(tensors.input + at, segment.outputOffsets.pointer) : nil,
+                    rows: part.count, group: group, activation: .none)
+            }
         }
     }
 }

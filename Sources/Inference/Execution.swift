@@ -3,7 +3,7 @@ import Parallelism
 
 /// One run of a session: where its tensors lie, and who helps.
 struct Execution {
-    let plan: Plan
+    let plan: FloatPlan
     let image: UnsafeMutablePointer<Float>
     let arena: UnsafeMutablePointer<Float>
     let offsets: [Int]
@@ -11,9 +11,10 @@ struct Execution {
     let logits: UnsafeMutablePointer<Float>
     let scope: ParallelScope
     let scratch: ThreadScratch
+    let profile: RunProfile?
 
     /// Tasks for each thread that may take part: more balance the load, fewer share less work.
-    private static let tasksPerThread = 2
+    private static let tasksPerThread = 1
 
     /// The tensors of one segment and one image.
     struct Tensors {
@@ -57,9 +58,13 @@ struct Execution {
         case .planar(let values):
             for y in 0..<height {
                 let row = start + y * plan.imageRowPitch
-                for c in 0..<channels {
-                    let from = values + (c * height + y) * width
-                    for x in 0..<width { row[x * channels + c] = from[x] }
+                let (red, green, blue) = (
+                    values + y * width, values + (height + y) * width, values + (2 * height + y) * width
+                )
+                for x in 0..<width {
+                    row[3 * x] = red[x]
+                    row[3 * x + 1] = green[x]
+                    row[3 * x + 2] = blue[x]
                 }
             }
         }
@@ -67,11 +72,13 @@ struct Execution {
 
     func run(_ index: Int, images: Range<Int>) {
         let segment = plan.segments[index]
-        switch segment.strategy {
-        case .rows(let rowsAtOnce):
-            for image in images { runRows(segment, tensors(index, image: image), rowsAtOnce: rowsAtOnce) }
-        case .slices:
-            runSlices(index, images: images)
+        timedBlock(index + 1) {
+            switch segment.strategy {
+            case .rows(let rowsAtOnce):
+                for image in images { runRows(segment, tensors(index, image: image), rowsAtOnce: rowsAtOnce) }
+            case .slices:
+                runSlices(index, images: images)
+            }
         }
     }
 

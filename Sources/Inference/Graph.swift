@@ -2,28 +2,41 @@ import EfficientNet
 import Kernels
 
 /// A convolution over all input channels, with its batch norm folded in.
-struct DenseLayer: Sendable {
-    let inputs: Int
-    let outputs: Int
-    let kernel: Int
-    let stride: Int
+public struct DenseLayer: Sendable {
+    package let inputs: Int
+    package let outputs: Int
+    package let kernel: Int
+    package let stride: Int
     /// `[outputs][inputs][kernel][kernel]`.
-    let weights: [Float]
+    package let weights: [Float]
     /// `[outputs]`.
-    let bias: [Float]
-    let activation: KernelActivation
+    package let bias: [Float]
+    package let activation: KernelActivation
+
+    package init(
+        inputs: Int, outputs: Int, kernel: Int, stride: Int, weights: [Float], bias: [Float],
+        activation: KernelActivation
+    ) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.kernel = kernel
+        self.stride = stride
+        self.weights = weights
+        self.bias = bias
+        self.activation = activation
+    }
 }
 
 /// A convolution of each channel by itself, with its batch norm folded in.
-struct DepthwiseLayer: Sendable {
-    let channels: Int
-    let kernel: Int
-    let stride: Int
+public struct DepthwiseLayer: Sendable {
+    package let channels: Int
+    package let kernel: Int
+    package let stride: Int
     /// `[channels][kernel][kernel]`.
-    let weights: [Float]
+    package let weights: [Float]
     /// `[channels]`.
-    let bias: [Float]
-    let activation: KernelActivation
+    package let bias: [Float]
+    package let activation: KernelActivation
 }
 
 /// What is computed together, from one stored tensor to the next: the unit of fusion.
@@ -31,20 +44,20 @@ struct DepthwiseLayer: Sendable {
 /// front (dense convolution) → depthwise → squeeze-and-excite → projection, each of them optional, and the input added
 /// to the result where the block has a residual. An MBConv, a fused MBConv and a lone convolution are all this; the
 /// stem is the front of the first block where that block does not expand.
-struct Segment: Sendable {
-    var front: DenseLayer?
-    var depthwise: DepthwiseLayer?
-    var squeeze: (reduce: DenseLayer, expand: DenseLayer)?
-    var projection: DenseLayer?
-    var hasResidual = false
+public struct Segment: Sendable {
+    package var front: DenseLayer?
+    package var depthwise: DepthwiseLayer?
+    package var squeeze: (reduce: DenseLayer, expand: DenseLayer)?
+    package var projection: DenseLayer?
+    package var hasResidual = false
 }
 
 /// The network as it is computed: batch norms folded, activations fused, weights still in their natural order.
 public struct Graph: Sendable {
     public let architecture: Architecture
-    let segments: [Segment]
-    let head: DenseLayer
-    let classifier: DenseLayer
+    package let segments: [Segment]
+    package let head: DenseLayer
+    package let classifier: DenseLayer
 
     /// The network of `checkpoint`, with its weights.
     /// - Throws: `InferenceError.impossibleWeights` where values are not finite or a variance is negative.

@@ -27,6 +27,11 @@ public struct Normalisation: Equatable, Sendable {
 ///
 /// Concurrency: immutable; shared by all sessions.
 public final class Plan: Sendable {
+    enum Network: Sendable {
+        case float(FloatPlan)
+        case bytes(BytePlan)
+    }
+
     public let architecture: Architecture
     public let table: KernelTable
     /// Units: pixels.
@@ -34,107 +39,72 @@ public final class Plan: Sendable {
     /// Units: pixels.
     public let inputWidth: Int
     public let normalisation: Normalisation
-    /// Multiply-accumulates of all convolutions and linear layers for one image.
-    public let multiplyAccumulates: Int
+    let network: Network
 
-    let segments: [SegmentPlan]
-    /// Segments before this one run image by image, the others over the whole batch.
-    let firstBatched: Int
-    let head: PackedMatrix
-    let headActivation: KernelActivation
-    let classifier: PackedMatrix
-    let classifierOffsets: OffsetTable
-    let featureOffsets: OffsetTable
-    let singleTap: OffsetTable
-    /// The padded image that the stem reads.
-    let imageRowPitch: Int
-    let imageRows: Int
-    let imageTop: Int
-    let imageLeft: Int
-    let zeroRow: ZeroRow
-
-    /// - Throws: `InferenceError.inputTooSmall` where the size is not positive.
+    /// - Throws: `InferenceError.inputSize` where a side is not within 1...`mostPixelsASide`.
     public init(
         graph: Graph, table: KernelTable = .fastest, inputHeight: Int? = nil, inputWidth: Int? = nil,
         normalisation: Normalisation = .imageNet
     ) throws(InferenceError) {
         architecture = graph.architecture
+        (self.inputHeight, self.inputWidth) = try Self.size(inputHeight, inputWidth, of: graph.architecture)
         self.table = table
-        let height = inputHeight ?? architecture.inputSize
-        let width = inputWidth ?? architecture.inputSize
+        self.normalisation = normalisation
+        network = .float(
+            FloatPlan(
+                graph: graph, table: table, inputHeight: self.inputHeight, inputWidth: self.inputWidth,
+                normalisation: normalisation))
+    }
+
+    /// - Throws: `InferenceError.inputSize`, and `impossibleQuantisation` where a number of a layer does not fit.
+    public init(
+        graph: QuantizedGraph, table: KernelTable = .fastest, inputHeight: Int? = nil, inputWidth: Int? = nil
+    ) throws(InferenceError) {
+        architecture = graph.architecture
+        (self.inputHeight, self.inputWidth) = try Self.size(inputHeight, inputWidth, of: graph.architecture)
+        self.table = table
+        normalisation = graph.normalisation
+        network = .bytes(
+            try BytePlan(graph, table: table, inputHeight: self.inputHeight, inputWidth: self.inputWidth))
+    }
+
+    private static func size(
+        _ height: Int?, _ width: Int?, of architecture: Architecture
+    ) throws(InferenceError) -> (Int, Int) {
+        let height = height ?? architecture.inputSize
+        let width = width ?? architecture.inputSize
         guard (1...Self.mostPixelsASide).contains(height), (1...Self.mostPixelsASide).contains(width) else {
             throw .inputSize(height: height, width: width, limit: Self.mostPixelsASide)
         }
-        self.inputHeight = height
-        self.inputWidth = width
-        self.normalisation = normalisation
-        let padding = architecture.padding
-        let stem = graph.segments[0].front!
-        imageTop = padding.before(size: height, kernel: stem.kernel, stride: stem.stride)
-        imageLeft = padding.before(size: width, kernel: stem.kernel, stride: stem.stride)
-        let outHeight = padding.outputSize(of: height, kernel: stem.kernel, stride: stem.stride)
-        let outWidth = padding.outputSize(of: width, kernel: stem.kernel, stride: stem.stride)
-        imageRows = max(height + imageTop, (outHeight - 1) * stem.stride + stem.kernel)
-        let imageColumns = max(width + imageLeft, (outWidth - 1) * stem.stride + stem.kernel)
-        imageRowPitch = imageColumns * architecture.inputChannels
-
-        var shape = TensorShape(height: height, width: width, channels: architecture.inputChannels)
-        var segments: [SegmentPlan] = []
-        for (index, segment) in graph.segments.enumerated() {
-            let plan = SegmentPlan(
-                segment, input: shape, padding: padding, table: table, imageRowPitch: index == 0 ? imageRowPitch : nil)
-            segments.append(plan)
-            shape = plan.output
-        }
-        self.segments = segments
-        firstBatched =
-            segments.firstIndex { if case .slices = $0.strategy { true } else { false } } ?? segments.count
-        head = PackedMatrix(graph.head, table: table)
-        headActivation = graph.head.activation
-        classifier = PackedMatrix(graph.classifier, table: table)
-        featureOffsets = OffsetTable(count: Session.mostImages, step: channelStride(graph.head.outputs))
-        classifierOffsets = OffsetTable(count: Session.mostImages, step: channelStride(graph.classifier.outputs))
-        singleTap = OffsetTable([0])
-        zeroRow = ZeroRow(count: segments.map { $0.paddedWidth * $0.middle.stride }.max()!)
-        multiplyAccumulates =
-            segments.map(\.multiplyAccumulates).reduce(0, +)
-            + shape.pixels * graph.head.outputs * graph.head.inputs
-            + graph.classifier.inputs * graph.classifier.outputs
+        return (height, width)
     }
 
+    /// Whether the network computes in bytes.
+    public var isInBytes: Bool { if case .bytes = network { true } else { false } }
+
+    /// Multiply-accumulates of all convolutions and linear layers for one image.
+    public var multiplyAccumulates: Int {
+        switch network {
+        case .float(let plan): plan.multiplyAccumulates
+        case .bytes(let plan): plan.multiplyAccumulates
+        }
+    }
     /// Number of classes.
-    public var classCount: Int { classifier.columns }
+    public var classCount: Int {
+        switch network {
+        case .float(let plan): plan.classCount
+        case .bytes(let plan): plan.classCount
+        }
+    }
     /// Length of the pooled features before the classifier.
-    public var featureCount: Int { head.columns }
+    public var featureCount: Int {
+        switch network {
+        case .float(let plan): plan.featureCount
+        case .bytes(let plan): plan.featureCount
+        }
+    }
     /// Pictures larger than this are no classifier's input.
     public static let mostPixelsASide = 4096
-
-    /// The tensors between segments, for a batch of `images`: outputs, inner tensors, row sums.
-    func tensors(images: Int) -> [MemoryPlan.Tensor] {
-        var tensors: [MemoryPlan.Tensor] = []
-        for (index, segment) in segments.enumerated() {
-            let batch = index >= firstBatched ? images : 1
-            // The last tensor made image by image gathers the batch while later images still run.
-            let isBoundary = index == firstBatched - 1
-            tensors.append(
-                .init(
-                    size: segment.output.size * (isBoundary ? images : batch),
-                    lifetime: (isBoundary ? 0 : index)...index + 1))
-            let inner = segment.storesInner ? segment.innerPixels * segment.middle.stride : 0
-            tensors.append(.init(size: inner * batch, lifetime: index...index))
-            let sums = segment.squeeze == nil ? 0 : (segment.output.height + 3) * segment.middle.stride
-            tensors.append(.init(size: sums * batch, lifetime: index...index))
-        }
-        return tensors
-    }
-}
-
-/// A row of zeros, as wide as any segment needs, for the taps above and below a picture.
-final class ZeroRow: @unchecked Sendable {  // never written
-    private let storage: AlignedBuffer<Float>
-    var pointer: UnsafePointer<Float> { UnsafePointer(storage.pointer) }
-
-    init(count: Int) { storage = AlignedBuffer(count: count) }
 }
 
 /// What can go wrong between a graph and its answers.
@@ -142,6 +112,10 @@ public enum InferenceError: Error, Equatable, Sendable, CustomStringConvertible 
     case inputSize(height: Int, width: Int, limit: Int)
     /// A tensor with values that are not finite, or with a negative variance.
     case impossibleWeights(tensor: String)
+    /// A quantised layer whose numbers do not fit into their types.
+    case impossibleQuantisation(layer: String, reason: String)
+    /// A tensor of a quantised model that is missing, superfluous, of the wrong shape or has values that it may not have.
+    case quantisedTensor(String, reason: String)
 
     public var description: String {
         switch self {
@@ -149,20 +123,8 @@ public enum InferenceError: Error, Equatable, Sendable, CustomStringConvertible 
             "an input of \(width)×\(height) pixels; each side must be between 1 and \(limit)"
         case .impossibleWeights(let tensor):
             "'\(tensor)' has values that are not finite, or a negative variance"
+        case .impossibleQuantisation(let layer, let reason): "quantised layer '\(layer)', \(reason)"
+        case .quantisedTensor(let name, let reason): "'\(name)' \(reason)"
         }
-    }
-}
-
-extension SegmentPlan {
-    /// Of one image.
-    var multiplyAccumulates: Int {
-        var sum = 0
-        if let front { sum += middle.pixels * front.matrix.depth * front.matrix.columns }
-        if let depthwise { sum += output.pixels * depthwise.channels * depthwise.kernel * depthwise.kernel }
-        if let squeeze {
-            sum += squeeze.reduce.depth * squeeze.reduce.columns + squeeze.expand.depth * squeeze.expand.columns
-        }
-        if let projection { sum += output.pixels * projection.depth * projection.columns }
-        return sum
     }
 }

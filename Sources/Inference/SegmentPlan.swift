@@ -43,8 +43,6 @@ struct FrontPlan: Sendable {
     let taps: OffsetTable
     let tapCount: Int
     let run: Int
-    /// Offsets of the input of successive outputs of a row.
-    let rowOffsets: OffsetTable
 
     var isPointwise: Bool { kernel == 1 && stride == 1 }
 }
@@ -85,7 +83,6 @@ struct SegmentPlan: Sendable {
     let sliceStride: Int
     /// Where each pixel of the middle tensor lies in a slice's padded scratch.
     let sliceOffsets: OffsetTable
-    let inputOffsets: OffsetTable
     let middleOffsets: OffsetTable
     let outputOffsets: OffsetTable
 
@@ -105,7 +102,7 @@ extension SegmentPlan {
     /// Pictures of at most this many pixels are cut by channels.
     static let slicedPixels = 400
     /// Inner channels of a slice, at the least. Units: floats.
-    static let sliceWidth = 64
+    static let sliceWidth = 48
     /// What the rows in scratch may take. Units: floats; half of a common second-level cache.
     static let rowScratch = 96 * 1024
 
@@ -188,7 +185,6 @@ extension SegmentPlan {
         }
         let rowPixels = max(input.width, middle.width, output.width)
         let most = max(rowPixels, Self.slicedPixels, Self.projectionRows)
-        inputOffsets = OffsetTable(count: most, step: input.stride)
         middleOffsets = OffsetTable(count: most, step: middleStride)
         outputOffsets = OffsetTable(count: most, step: output.stride)
     }
@@ -230,7 +226,6 @@ extension FrontPlan {
             tapCount = layer.kernel * layer.kernel
             run = layer.inputs
         }
-        rowOffsets = OffsetTable(count: outputs, step: layer.stride * pixelStride)
     }
 }
 

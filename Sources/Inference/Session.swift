@@ -18,46 +18,83 @@ public struct Session: ~Copyable {
     public let plan: Plan
     /// Images that fit.
     public let capacity: Int
+    /// The padded picture that the stem reads: floats, or bytes.
     private let image: AlignedBuffer<Float>
     private let arena: AlignedBuffer<Float>
-    private let features: AlignedBuffer<Float>
-    private let logits: AlignedBuffer<Float>
+    /// Where each tensor lies in the arena. Units: floats.
     private let offsets: [Int]
+    private let features: AlignedBuffer<Float>
+    /// What the classifier of a plan in bytes reads.
+    private let featureBytes: AlignedBuffer<UInt8>
+    private let logits: AlignedBuffer<Float>
+    /// Of what a plan in bytes keeps in floating point.
+    private let keptArena: AlignedBuffer<Float>
 
     /// - Precondition: `capacity` is between 1 and `mostImages`.
     public init(plan: Plan, capacity: Int) {
         precondition((1...Self.mostImages).contains(capacity), "a session for \(capacity) images")
         self.plan = plan
         self.capacity = capacity
-        image = AlignedBuffer(count: plan.imageRows * plan.imageRowPitch)
-        let memory = MemoryPlan(plan.tensors(images: capacity))
+        let memory: MemoryPlan
+        switch plan.network {
+        case .float(let plan):
+            image = AlignedBuffer(count: plan.imageRows * plan.imageRowPitch)
+            memory = MemoryPlan(plan.tensors(images: capacity))
+            featureBytes = AlignedBuffer(count: 0)
+            keptArena = AlignedBuffer(count: 0)
+        case .bytes(let plan):
+            image = AlignedBuffer(count: (plan.imageRows * plan.imageRowPitch + BytePlan.slack) / 4 + 1)
+            memory = MemoryPlan(plan.tensors(images: capacity))
+            featureBytes = AlignedBuffer(count: capacity * channelStride(plan.featureCount))
+            keptArena = AlignedBuffer(count: plan.keptArenaSize)
+            plan.padImage(Self.bytes(of: image.pointer))
+        }
         offsets = memory.offsets
         arena = AlignedBuffer(count: memory.total)
         features = AlignedBuffer(count: capacity * channelStride(plan.featureCount))
         logits = AlignedBuffer(count: capacity * channelStride(plan.classCount))
     }
 
+    private static func bytes(of floats: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<UInt8> {
+        UnsafeMutableRawPointer(floats).assumingMemoryBound(to: UInt8.self)
+    }
+
     /// Bytes that the session holds, without the threads' scratch.
-    public var bytes: Int { 4 * (image.count + arena.count + features.count + logits.count) }
+    public var bytes: Int {
+        4 * (image.count + arena.count + features.count + logits.count + keptArena.count) + featureBytes.count
+    }
 
     /// Computes features and logits of `inputs`; the scope's idle workers help.
     ///
     /// Numerics: an image's results have the same bits whatever else is in the batch and whoever helps.
     /// - Precondition: 1 to `capacity` inputs; `scratch` has the slots of the scope's pool.
-    public mutating func run(_ inputs: [UnsafeInput], in scope: ParallelScope, scratch: ThreadScratch) {
+    /// - Parameter profile: of the same plan; what the run's time is added to.
+    public mutating func run(
+        _ inputs: [UnsafeInput], in scope: ParallelScope, scratch: ThreadScratch, profile: RunProfile? = nil
+    ) {
         precondition((1...capacity).contains(inputs.count), "\(inputs.count) images in a session for \(capacity)")
-        let execution = Execution(
-            plan: plan, image: image.pointer, arena: arena.pointer, offsets: offsets, features: features.pointer,
-            logits: logits.pointer, scope: scope, scratch: scratch)
-        for (index, input) in inputs.enumerated() {
-            execution.load(input)
-            for segment in 0..<plan.firstBatched { execution.run(segment, images: index..<index + 1) }
+        switch plan.network {
+        case .float(let plan):
+            let execution = Execution(
+                plan: plan, image: image.pointer, arena: arena.pointer, offsets: offsets, features: features.pointer,
+                logits: logits.pointer, scope: scope, scratch: scratch, profile: profile)
+            for (index, input) in inputs.enumerated() {
+                execution.timedBlock(0) { execution.timed(.image, slot: scope.slot) { execution.load(input) } }
+                for segment in 0..<plan.firstBatched { execution.run(segment, images: index..<index + 1) }
+            }
+            for segment in plan.firstBatched..<plan.segments.count {
+                if segment == 0 { preconditionFailure("the stem reads one image at a time") }
+                execution.run(segment, images: 0..<inputs.count)
+            }
+            execution.runHead(images: inputs.count)
+        case .bytes(let plan):
+            let execution = ByteExecution(
+                plan: plan, table: self.plan.table, image: Self.bytes(of: image.pointer), arena: arena.pointer,
+                offsets: offsets, featureBytes: featureBytes.pointer, features: features.pointer,
+                logits: logits.pointer, keptArena: keptArena.pointer, inputs: inputs, scope: scope, scratch: scratch,
+                profile: profile)
+            execution.run()
         }
-        for segment in plan.firstBatched..<plan.segments.count {
-            if segment == 0 { preconditionFailure("the stem reads one image at a time") }
-            execution.run(segment, images: 0..<inputs.count)
-        }
-        execution.runHead(images: inputs.count)
     }
 
     /// `[classes]` of image `index` of the last run.

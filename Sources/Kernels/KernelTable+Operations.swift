@@ -14,6 +14,18 @@ public enum KernelActivation: Sendable {
     }
 }
 
+/// Rows of a matrix at equal distances.
+public struct UnsafeStridedRows {
+    public var pointer: UnsafeMutablePointer<Float>
+    /// Units: floats.
+    public var stride: Int
+
+    public init(_ pointer: UnsafeMutablePointer<Float>, stride: Int) {
+        self.pointer = pointer
+        self.stride = stride
+    }
+}
+
 /// Where the rows of a matrix lie: row i at `pointer + offsets[i]`.
 public struct UnsafeRows {
     public var pointer: UnsafeMutablePointer<Float>
@@ -48,32 +60,33 @@ extension PackedMatrix {
     /// - Precondition: `group` is one of `groups(atMost:)`; the taps' runs add up to `depth`.
     @inline(__always)
     public func multiplyUnsafe(
-        _ a: UnsafeRows, taps: UnsafeTaps, into c: UnsafeRows, residual: UnsafeRows? = nil, rows: Int,
+        _ a: UnsafeStridedRows, taps: UnsafeTaps, into c: UnsafeRows, residual: UnsafeRows? = nil, rows: Int,
         group: (first: Int, vectors: Int)? = nil, activation: KernelActivation
     ) {
         var arguments = f32_gemm(
-            a: a.pointer, a_offset: a.offsets, tap_offset: taps.offsets, taps: taps.count, k: taps.run,
+            a: a.pointer, a_stride: a.stride, tap_offset: taps.offsets, taps: taps.count, k: taps.run,
             b: panel(startingAt: group?.first ?? 0), c: c.pointer, c_offset: c.offsets, residual: residual?.pointer,
             residual_offset: residual?.offsets, m: rows, vectors: group?.vectors ?? vectors,
-            activation: activation.raw)
+            activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows)
         table.pointer.pointee.f32_gemm(&arguments)
     }
 }
 
 extension PackedDepthwise {
-    /// One output row of `width` columns from the `kernel` input rows at `inputRows`, for channels of
-    /// `vectors` (first, count).
+    /// `height` output rows of `width` columns, for channels of `vectors` (first, count).
     ///
-    /// Each input row points to the column of output 0's first tap, channel 0 of the first vector, as does `out`.
+    /// There are `(height - 1) · stride + kernel` input rows; each points to the column of output 0's first tap, channel
+    /// 0 of the first vector, as does `out`.
     @inline(__always)
-    public func convolveRowUnsafe(
+    public func convolveRowsUnsafe(
         _ inputRows: UnsafePointer<UnsafePointer<Float>?>, columnStride: Int, into out: UnsafeMutablePointer<Float>,
-        outStride: Int, width: Int, stride: Int, group: (first: Int, vectors: Int)? = nil, activation: KernelActivation
+        outStride: Int, outRowStride: Int, width: Int, height: Int, stride: Int,
+        group: (first: Int, vectors: Int)? = nil, activation: KernelActivation
     ) {
         var arguments = f32_depthwise(
             rows: inputRows, column_stride: columnStride, weights: block(at: group?.first ?? 0), out: out,
-            out_stride: outStride, width: width, vectors: group?.vectors ?? vectors, kernel: kernel, stride: stride,
-            activation: activation.raw)
+            out_stride: outStride, out_row_stride: outRowStride, width: width, height: height,
+            vectors: group?.vectors ?? vectors, kernel: kernel, stride: stride, activation: activation.raw)
         table.pointer.pointee.f32_depthwise(&arguments)
     }
 }

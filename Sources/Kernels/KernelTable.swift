@@ -1,12 +1,13 @@
 import CKernels
 
 /// The micro-kernels of one instruction set.
-public struct KernelTable: @unchecked Sendable {  // points to a constant of the program
-    /// The C table: function pointers that take their arguments by struct.
+public struct KernelTable: @unchecked Sendable {  // points to constants of the program
+    /// Name of the instruction set: `avx512vnni`, `avx512f`, `avxvnni`, `avx2` or `portable`.
+    public let isa: String
+    /// The C table in floating point: function pointers that take their arguments by struct.
     public let pointer: UnsafePointer<kernel_table>
-
-    /// Name of the instruction set: `avx512f`, `avx2+fma` or `portable`.
-    public var isa: String { String(cString: pointer.pointee.isa) }
+    /// The C table in bytes.
+    let bytes: UnsafePointer<u8_kernel_table>
 
     /// Units: floats.
     public var vectorWidth: Int { pointer.pointee.vector_width }
@@ -16,9 +17,9 @@ public struct KernelTable: @unchecked Sendable {  // points to a constant of the
 
     /// The tables that this machine can run, fastest first.
     public static let available: [KernelTable] = {
-        var tables = [UnsafePointer<kernel_table>?](repeating: nil, count: 8)
-        let count = kernel_tables(&tables, tables.count)
-        return tables.prefix(count).map { KernelTable(pointer: $0!) }
+        var sets = [instruction_set](repeating: instruction_set(), count: 8)
+        let count = instruction_sets(&sets, sets.count)
+        return sets.prefix(count).map { KernelTable(isa: String(cString: $0.name), pointer: $0.f32, bytes: $0.u8) }
     }()
 
     /// The fastest table of this machine.
@@ -27,7 +28,7 @@ public struct KernelTable: @unchecked Sendable {  // points to a constant of the
     /// The table called `isa`.
     /// - Throws: `KernelError.unavailable` where this machine cannot run it.
     public static func named(_ isa: String) throws(KernelError) -> KernelTable {
-        guard let table = available.first(where: { $0.isa == isa || $0.isa.split(separator: "+")[0] == isa }) else {
+        guard let table = available.first(where: { $0.isa == isa }) else {
             throw .unavailable(isa: isa, available: available.map(\.isa))
         }
         return table
@@ -36,14 +37,40 @@ public struct KernelTable: @unchecked Sendable {  // points to a constant of the
     /// How many vectors hold `channels` floats.
     public func vectors(for channels: Int) -> Int { (channels + vectorWidth - 1) / vectorWidth }
 
+    /// The tiles that products can be made of.
+    public var tiles: [GEMMTile] {
+        (1...3).flatMap { panel in
+            let most = pointer.pointee.f32_gemm_tile_rows(panel)
+            return Set([most, most * 2 / 3, most / 2]).sorted(by: >).map { GEMMTile(panelVectors: panel, rows: $0) }
+        }
+    }
+
     /// Calls `body` with the first vector and the number of vectors of every panel that `vectorCount` vectors split into.
-    func forEachPanel(of vectorCount: Int, _ body: (_ firstVector: Int, _ vectors: Int) -> Void) {
+    func forEachPanel(
+        of vectorCount: Int, widest: Int, _ body: (_ firstVector: Int, _ vectors: Int) -> Void
+    ) {
         var first = 0
         while first < vectorCount {
-            let vectors = pointer.pointee.f32_gemm_panel_vectors(vectorCount - first)
+            let vectors = pointer.pointee.f32_gemm_panel_vectors(vectorCount - first, widest)
             body(first, vectors)
             first += vectors
         }
+    }
+}
+
+/// The shape of the block of a product that is held in registers.
+public struct GEMMTile: Hashable, Sendable {
+    /// The widest panel. Units: vectors.
+    public var panelVectors: Int
+    /// At most.
+    public var rows: Int
+
+    /// What the table chooses: two vectors, three where an odd one is left, and as many rows as the registers hold.
+    public static let standard = GEMMTile(panelVectors: 0, rows: 0)
+
+    public init(panelVectors: Int, rows: Int) {
+        self.panelVectors = panelVectors
+        self.rows = rows
     }
 }
 

@@ -12,26 +12,33 @@ public final class PackedMatrix: @unchecked Sendable {  // immutable after init
     public let depth: Int
     /// Vectors that hold all columns.
     public let vectors: Int
+    public let tile: GEMMTile
     private let storage: AlignedBuffer<Float>
+    /// What the packed weights and biases take.
+    public var bytes: Int { 4 * storage.count }
 
     /// Packs with the depth in the order tap, input.
     ///
     /// - Parameters:
     ///   - weights: `[columns][inputs][taps]`.
     ///   - bias: `[columns]`.
-    public init(table: KernelTable, columns: Int, inputs: Int, taps: Int = 1, weights: [Float], bias: [Float]) {
+    public init(
+        table: KernelTable, columns: Int, inputs: Int, taps: Int = 1, weights: [Float], bias: [Float],
+        tile: GEMMTile = .standard
+    ) {
         precondition(bias.count == columns, "\(bias.count) biases for \(columns) columns")
         precondition(weights.count == columns * inputs * taps, "\(weights.count) weights for another shape")
         let depth = taps * inputs
         self.table = table
         self.columns = columns
+        self.tile = tile
         self.depth = depth
         vectors = table.vectors(for: columns)
         let width = table.vectorWidth
         storage = AlignedBuffer(count: vectors * width * (depth + 1))
         var to = storage.pointer
         weights.withUnsafeBufferPointer { weights in
-            table.forEachPanel(of: vectors) { firstVector, panelVectors in
+            table.forEachPanel(of: vectors, widest: tile.panelVectors) { firstVector, panelVectors in
                 let first = firstVector * width
                 let size = panelVectors * width
                 let valid = min(size, columns - first)
@@ -60,12 +67,19 @@ public final class PackedMatrix: @unchecked Sendable {  // immutable after init
     /// Cuts the columns into at most `count` groups that begin and end between panels: `(first, vectors)` each.
     public func groups(atMost count: Int) -> [(first: Int, vectors: Int)] {
         var panels: [(first: Int, vectors: Int)] = []
-        table.forEachPanel(of: vectors) { panels.append(($0, $1)) }
-        let groupCount = max(1, min(count, panels.count))
+        table.forEachPanel(of: vectors, widest: tile.panelVectors) { panels.append(($0, $1)) }
+        return panels.groups(atMost: count)
+    }
+}
+
+extension [(first: Int, vectors: Int)] {
+    /// Joins panels that follow one another into at most `count` groups: `(first, vectors)` each.
+    func groups(atMost count: Int) -> [(first: Int, vectors: Int)] {
+        let groupCount = Swift.max(1, Swift.min(count, self.count))
         return (0..<groupCount).map { i in
-            let range = (i * panels.count / groupCount)..<((i + 1) * panels.count / groupCount)
-            let first = panels[range.lowerBound].first
-            let last = panels[range.upperBound - 1]
+            let range = (i * self.count / groupCount)..<((i + 1) * self.count / groupCount)
+            let first = self[range.lowerBound].first
+            let last = self[range.upperBound - 1]
             return (first, last.first + last.vectors - first)
         }
     }
@@ -80,6 +94,8 @@ public final class PackedDepthwise: @unchecked Sendable {  // immutable after in
     public let kernel: Int
     public let vectors: Int
     private let storage: AlignedBuffer<Float>
+    /// What the packed weights and biases take.
+    public var bytes: Int { 4 * storage.count }
 
     /// - Parameters:
     ///   - weights: `[channels][kernel][kernel]`.

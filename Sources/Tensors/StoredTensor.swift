@@ -7,6 +7,7 @@ public struct StoredTensor: Sendable {
     private enum Storage: Sendable {
         case mapped(MappedFile, offset: Int)
         case floats([Float])
+        case bytes([UInt8])
     }
 
     /// A tensor whose bytes begin `offset` bytes into `file`.
@@ -30,6 +31,23 @@ public struct StoredTensor: Sendable {
         storage = .floats(values)
     }
 
+    /// A tensor of bytes in memory.
+    /// - Precondition: there are as many values as `shape` has elements.
+    public init(bytes values: [UInt8], shape: Shape) { self.init(values, .uint8, shape) }
+
+    /// A tensor of signed bytes in memory.
+    /// - Precondition: there are as many values as `shape` has elements.
+    public init(signedBytes values: [Int8], shape: Shape) {
+        self.init(values.map(UInt8.init(bitPattern:)), .int8, shape)
+    }
+
+    private init(_ bytes: [UInt8], _ elementType: ElementType, _ shape: Shape) {
+        precondition(bytes.count == shape.elementCount, "\(bytes.count) values for \(shape)")
+        self.elementType = elementType
+        self.shape = shape
+        storage = .bytes(bytes)
+    }
+
     /// Units: bytes.
     public var byteCount: Int { shape.elementCount * elementType.size }
 
@@ -43,6 +61,10 @@ public struct StoredTensor: Sendable {
                 try body(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + byteCount]))
             }
         case .floats(let values):
+            return try values.withUnsafeBufferPointer { values throws(Failure) in
+                try body(UnsafeRawBufferPointer(values))
+            }
+        case .bytes(let values):
             return try values.withUnsafeBufferPointer { values throws(Failure) in
                 try body(UnsafeRawBufferPointer(values))
             }
@@ -67,6 +89,20 @@ public struct StoredTensor: Sendable {
     /// The values as f32, F16 and BF16 widened without loss.
     /// - Precondition: `elementType.isFloat`.
     public var floats: [Float] { withFloats { Array($0) } }
+
+    /// The stored values.
+    /// - Precondition: `elementType` is `int8`.
+    public var signedBytes: [Int8] {
+        precondition(elementType == .int8, "\(elementType.rawValue) values as signed bytes")
+        return withBytes { $0.map { Int8(bitPattern: $0) } }
+    }
+
+    /// The stored values.
+    /// - Precondition: `elementType` is `uint8`.
+    public var bytes: [UInt8] {
+        precondition(elementType == .uint8, "\(elementType.rawValue) values as bytes")
+        return withBytes { Array($0) }
+    }
 
     private static func widen(_ bytes: UnsafeRawBufferPointer, _ type: ElementType, count: Int) -> [Float] {
         [Float](unsafeUninitializedCapacity: count) { values, initialized in

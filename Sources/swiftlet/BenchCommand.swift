@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Classification
 import EfficientNet
 import Inference
@@ -16,6 +17,8 @@ struct BenchCommand: ParsableCommand {
               swiftlet bench --threads 1
               swiftlet bench --threads 2 --workers 2 --batch 8
               swiftlet bench --architecture efficientnet_b4
+              swiftlet bench --threads 1 --profile
+              swiftlet bench --kernels
             """)
 
     @Option(help: ArgumentHelp("Images in a batch.", valueName: "images")) var batch = 1
@@ -27,6 +30,11 @@ struct BenchCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp("Height and width of the images; the variant's own without it.", valueName: "pixels"))
     var inputSize: Int?
+    @Option(help: ArgumentHelp("Of a variant with random weights: fp32 or int8.", valueName: "name"))
+    var precision = ModelDescription.Precision.fp32
+    @Flag(help: "Shows where the time goes: each block, in fp32 its parts too, and its share of the machine's limit.")
+    var profile = false
+    @Flag(help: "Times the candidate tiles of each of the model's matrix products on one thread.") var kernels = false
     @Option(help: OutputFormat.help) var format = OutputFormat.table
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Compute") var compute: ComputeOptions
@@ -44,6 +52,10 @@ struct BenchCommand: ParsableCommand {
                 throw ValidationError("\(error).")
             }
         }
+        guard !(profile && kernels) else { throw ValidationError("--profile and --kernels are two benchmarks.") }
+        guard !profile || workers == 1 else {
+            throw ValidationError("--profile shows one session's blocks: it goes with --workers 1.")
+        }
         guard inputSize == nil || architecture != nil else {
             throw ValidationError("--input-size needs --architecture: a model of the repository has its own.")
         }
@@ -56,6 +68,16 @@ struct BenchCommand: ParsableCommand {
             throw ValidationError("--workers is \(workers), but must be 1 to \(threads), the number of threads.")
         }
         let (name, plan) = try makePlan(settings)
+        if kernels {
+            guard !plan.isInBytes else { throw ValidationError("--kernels measures products of fp32 models.") }
+            let report = KernelBench(model: name, plan: plan, seconds: seconds)
+            return try StandardStream.output.write(format == .json ? JSONText.pretty(report) : report.text)
+        }
+        if profile {
+            let report = EngineBenchmark(plan: plan, batch: batch, threads: threads, workers: 1).profile(
+                model: name, seconds: seconds)
+            return try StandardStream.output.write(format == .json ? JSONText.pretty(report) : report.text)
+        }
         let measurement = EngineBenchmark(plan: plan, batch: batch, threads: threads, workers: workers).run(
             seconds: seconds)
         let report = Report(
@@ -69,9 +91,18 @@ struct BenchCommand: ParsableCommand {
             return (model.name, model.plan)
         }
         let variant = try Architecture(named: architecture)
-        let graph = try Graph(randomWeightsFor: variant)
-        let plan = try Plan(
-            graph: graph, table: settings.kernelTable(), inputHeight: inputSize, inputWidth: inputSize)
+        let table = try settings.kernelTable()
+        let plan =
+            switch precision {
+            case .fp32:
+                try Plan(
+                    graph: Graph(randomWeightsFor: variant), table: table, inputHeight: inputSize,
+                    inputWidth: inputSize)
+            case .int8:
+                try Plan(
+                    graph: QuantizedGraph(randomWeightsFor: variant), table: table, inputHeight: inputSize,
+                    inputWidth: inputSize)
+            }
         return (variant.name, plan)
     }
 
@@ -113,11 +144,13 @@ struct BenchCommand: ParsableCommand {
             table.add(["p95", NumberText.fixed(p95Ms, 3), "ms"])
             table.add(["p99", NumberText.fixed(p99Ms, 3), "ms"])
             table.add(["throughput", NumberText.fixed(imagesPerSecond, 1), "images/s"])
-            table.add(["rate", NumberText.fixed(gflops, 1), "GFLOP/s"])
-            table.add(["cores", NumberText.fixed(peakGflops, 1), "GFLOP/s of fused multiply-adds"])
+            table.add(["rate", NumberText.fixed(gflops, 1), "billion operations/s"])
+            table.add(["cores", NumberText.fixed(peakGflops, 1), "billion operations/s in registers"])
             table.add(["share", NumberText.fixed(100 * gflops / peakGflops, 1), "% of the cores' rate"])
             return "\(model), input \(NumberText.shape(input)), batch \(batch), \(isa), threads \(threads), "
                 + "workers \(workers), \(runs) batches\n" + table.text
         }
     }
 }
+
+extension ModelDescription.Precision: ExpressibleByArgument {}

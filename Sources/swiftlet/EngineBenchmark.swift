@@ -38,7 +38,7 @@ struct EngineBenchmark {
 
     /// A worker measures no fewer batches than this, however long they take.
     private static let leastBatches = 3
-    private static let warmUpShare = 0.2
+    static let warmUpShare = 0.2
 
     /// Measures for `seconds`, after a warm-up.
     func run(seconds: Double) -> Measurement {
@@ -53,7 +53,7 @@ struct EngineBenchmark {
 
     private func measure(seconds: Double, on pool: WorkerPool) -> (times: [Double], batchesPerSecond: Double) {
         let scratch = ThreadScratch(slotCount: pool.slotCount)
-        let input = Self.noise(count: 3 * plan.inputHeight * plan.inputWidth, scale: 1)
+        let input = pixels()
         let totals = Lock((times: [Double](), rate: 0.0))
         let clock = MonotonicClock()
         // All warm up, none measures before the last one is warm, and none stops while another measures.
@@ -62,7 +62,7 @@ struct EngineBenchmark {
         runOnce(on: pool, count: workers) { [plan, batch] in
             var session = Session(plan: plan, capacity: batch)
             input.withUnsafeBufferPointer { input in
-                let inputs = [UnsafeInput](repeating: .planar(input.baseAddress!), count: batch)
+                let inputs = [UnsafeInput](repeating: .rgb(input.baseAddress!), count: batch)
                 func runBatch() -> Double {
                     let start = clock.now()
                     pool.withScope { session.run(inputs, in: $0, scratch: scratch) }
@@ -91,8 +91,8 @@ struct EngineBenchmark {
         return totals.withLock { ($0.times, $0.rate) }
     }
 
-    /// The best of three rounds in which every thread does multiply-adds in registers.
-    private func peakOperationsPerSecond(on pool: WorkerPool) -> Double {
+    /// The best of three rounds in which every thread does the plan's multiply-adds in registers.
+    func peakOperationsPerSecond(on pool: WorkerPool) -> Double {
         let clock = MonotonicClock()
         var iterations = 1 << 16
         var peak = 0.0
@@ -100,11 +100,13 @@ struct EngineBenchmark {
         while rounds < 3 {
             let ready = Turnstile(threads)
             let rate = Lock((sum: 0.0, longest: 0.0))
-            runOnce(on: pool, count: threads) { [table = plan.table, iterations] in
+            runOnce(on: pool, count: threads) { [table = plan.table, isInBytes = plan.isInBytes, iterations] in
                 ready.enter()
                 while !ready.isComplete { sched_yield() }
                 let start = clock.now()
-                let operations = table.multiplyAddChains(iterations: iterations)
+                let operations =
+                    isInBytes
+                    ? table.dotProductChains(iterations: iterations) : table.multiplyAddChains(iterations: iterations)
                 let seconds = clock.now().seconds(since: start)
                 rate.withLock {
                     $0.sum += Double(operations) / seconds
@@ -124,7 +126,7 @@ struct EngineBenchmark {
     }
 
     /// Runs `body` on `count` of the pool's threads at the same time and waits for all.
-    private func runOnce(on pool: WorkerPool, count: Int, _ body: @escaping @Sendable () -> Void) {
+    func runOnce(on pool: WorkerPool, count: Int, _ body: @escaping @Sendable () -> Void) {
         let running = Lock(count)
         let finished = Condition()
         for _ in 0..<count {
@@ -136,6 +138,11 @@ struct EngineBenchmark {
             precondition(isAccepted, "an idle pool refused a job")
         }
         running.withLock(waitingOn: finished) { $0 == 0 ? () : nil }
+    }
+
+    /// Of an image, `[height][width][3]`.
+    func pixels() -> [UInt8] {
+        Self.noise(count: 3 * plan.inputHeight * plan.inputWidth, scale: 127).map { UInt8($0 + 128) }
     }
 
     /// `count` values in `-scale...scale`, always the same.

@@ -5,7 +5,11 @@ import Classification
 extension Settings {
     /// The model that `model` names, or else the first by name, in its latest version, ready to compute.
     /// - Throws: `SettingsError`, `CheckpointError`, `KernelError`, `InferenceError`.
-    func loadModel() throws -> ClassifierModel {
+    func loadModel() throws -> ClassifierModel { try ClassifierModel(storedModel(), table: kernelTable()) }
+
+    /// The same model's description and files.
+    /// - Throws: `SettingsError`, `CheckpointError`.
+    func storedModel() throws -> StoredModel {
         let repository = ModelRepository(directory: try modelsDirectory(executable: ConfigurationOptions.executable))
         var name = model
         if name.isEmpty {
@@ -14,6 +18,6 @@ extension Settings {
             }
             name = first.name
         }
-        return try ClassifierModel(repository.model(named: name), table: kernelTable())
+        return try repository.model(named: name)
     }
 }

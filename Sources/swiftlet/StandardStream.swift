@@ -1,3 +1,5 @@
+import Parallelism
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -13,20 +15,7 @@ enum StandardStream: Int32 {
 
     /// - Throws: `StreamError` where the text cannot be written, the disk being full for example.
     func write(_ text: String) throws(StreamError) {
-        var text = text
-        let code = text.withUTF8 { bytes -> Int32 in
-            var rest = UnsafeRawBufferPointer(bytes)[...]
-            while !rest.isEmpty {
-                let view = UnsafeRawBufferPointer(rebasing: rest)
-                let written = systemWrite(rawValue, view.baseAddress, view.count)
-                if written < 0 {
-                    if errno == EINTR { continue }
-                    return errno
-                }
-                rest = rest.dropFirst(written)
-            }
-            return 0
-        }
+        let code = SystemFile.write(text, to: rawValue)
         guard code == 0 else { throw StreamError(stream: self, code: code) }
     }
 
@@ -44,11 +33,3 @@ struct StreamError: Error, Equatable, CustomStringConvertible {
 
 /// What the system calls an errno value.
 func systemMessage(_ code: Int32) -> String { strerror(code).map { String(cString: $0) } ?? "error \(code)" }
-
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-    #if canImport(Glibc)
-    Glibc.write(descriptor, bytes, count)
-    #else
-    Musl.write(descriptor, bytes, count)
-    #endif
-}

@@ -19,6 +19,6 @@ struct Swiftlet: ParsableCommand {
         subcommands: [
             ServeCommand.self,
             ClassifyCommand.self, EvaluateCommand.self, BenchCommand.self, InferCommand.self, DescribeCommand.self,
-            ScaleCommand.self, ModelsCommand.self, ConfigCommand.self,
+            ScaleCommand.self, QuantizeCommand.self, ModelsCommand.self, ConfigCommand.self,
         ])
 }

@@ -46,7 +46,7 @@ struct CheckpointFileTests {
         }
         let directory = try TemporaryDirectory()
         let lone = "\(directory.path)/lone"
-        try Safetensors.write(["conv_stem.weight": StoredTensor([1], shape: [1])], to: lone)
+        try Safetensors.write(["conv_stem.weight": StoredTensor([1 as Float], shape: [1])], to: lone)
         #expect(throws: CheckpointError.unknownArchitecture(path: lone, dialect: .timm)) {
             try Checkpoint.load(lone)
         }

@@ -67,7 +67,7 @@ struct ModelDescriptionTests {
         ("mean", "0.5", "must be a list of numbers"),
         ("mean", "[0, 0, \"x\"]", "must be a number"),
         ("std", "[1, 1, 0]", "must be three positive numbers"),
-        ("precision", "\"fp64\"", "is 'fp64' and must be one of fp32"),
+        ("precision", "\"fp64\"", "is 'fp64' and must be one of fp32, int8"),
         ("weights", "\"../other/model.safetensors\"", "must be the name of a file beside it"),
         ("weights", "\"/etc/passwd\"", "must be the name of a file beside it"),
         ("labels", "\"..\"", "must be the name of a file beside it"),

@@ -24,10 +24,10 @@ struct CheckpointTests {
         var (architecture, tensors) = try Self.tensors()
         tensors["conv_stem.weight"] = nil
         tensors["classifier.bias"] = nil
-        tensors["zebra"] = StoredTensor([1], shape: [1])
-        tensors["ape"] = StoredTensor([1], shape: [1])
-        tensors["bn1.num_batches_tracked"] = StoredTensor([1], shape: [])
-        tensors["bn2.weight"] = StoredTensor([1, 2], shape: [2])
+        tensors["zebra"] = StoredTensor([1 as Float], shape: [1])
+        tensors["ape"] = StoredTensor([1 as Float], shape: [1])
+        tensors["bn1.num_batches_tracked"] = StoredTensor([1 as Float], shape: [])
+        tensors["bn2.weight"] = StoredTensor([1 as Float, 2], shape: [2])
         var expected = CheckpointMismatch(architecture: architecture.name, dialect: .timm)
         expected.missing = ["conv_stem.weight", "classifier.bias"]
         expected.surplus = ["ape", "zebra"]

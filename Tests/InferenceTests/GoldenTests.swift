@@ -52,4 +52,16 @@ final class TestEngine {
         }
         return (0..<images).map { session.logits(of: $0) }
     }
+
+    /// Logits of images `[height][width][3]`.
+    func logits(_ plan: Plan, rgb images: [[UInt8]]) -> [[Float]] {
+        var session = Session(plan: plan, capacity: images.count)
+        let size = 3 * plan.inputHeight * plan.inputWidth
+        images.flatMap(\.self).withUnsafeBufferPointer { pixels in
+            precondition(pixels.count == size * images.count)
+            let inputs = images.indices.map { UnsafeInput.rgb(pixels.baseAddress! + $0 * size) }
+            pool.withScope { session.run(inputs, in: $0, scratch: scratch) }
+        }
+        return images.indices.map { session.logits(of: $0) }
+    }
 }

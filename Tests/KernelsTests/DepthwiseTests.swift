@@ -9,8 +9,9 @@ struct DepthwiseCase: Sendable, CustomTestStringConvertible {
     var stride: Int
     var width: Int
     var channels: Int
+    var height = 1
     var activation: KernelActivation
-    var testDescription: String { "\(kernel)x\(kernel) stride \(stride) width \(width) channels \(channels)" }
+    var testDescription: String { "\(kernel)x\(kernel) stride \(stride) \(width)x\(height) channels \(channels)" }
 
     static let all: [DepthwiseCase] = {
         var cases: [DepthwiseCase] = []
@@ -28,36 +29,47 @@ struct DepthwiseCase: Sendable, CustomTestStringConvertible {
                     ))
             }
         }
+        for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2), (7, 1)] {
+            for height in [2, 3, 4, 7] {
+                for activation in [KernelActivation.none, .relu6, .silu, .sigmoid] {
+                    cases.append(
+                        .init(
+                            kernel: kernel, stride: stride, width: 12, channels: 20, height: height,
+                            activation: activation))
+                }
+            }
+        }
         return cases
     }()
 
     func run(_ table: KernelTable, seed: UInt64) -> (fast: [Float], exact: [Double], frontsIntact: Bool) {
         var random = SplitMix64(seed: seed)
         let inWidth = (width - 1) * stride + kernel
-        let input = random.floats(kernel * inWidth * channels)
+        let inHeight = (height - 1) * stride + kernel
+        let input = random.floats(inHeight * inWidth * channels)
         let weights = random.floats(channels * kernel * kernel)
         let bias = random.floats(channels)
         let packed = PackedDepthwise(table: table, channels: channels, kernel: kernel, weights: weights, bias: bias)
         let columnStride = packed.vectors * table.vectorWidth
-        let rows = (0..<kernel).map { y in
+        let rows = (0..<inHeight).map { y in
             GuardedFloats(
                 (0..<inWidth).flatMap { x in
                     (0..<columnStride).map { $0 < channels ? input[(y * inWidth + x) * channels + $0] : .nan }
                 })
         }
-        let output = GuardedFloats(count: width * columnStride, repeating: .nan)
+        let output = GuardedFloats(count: height * width * columnStride, repeating: .nan)
         let pointers = rows.map { Optional(UnsafePointer($0.pointer)) }
         pointers.withUnsafeBufferPointer { pointers in
             var arguments = f32_depthwise(
                 rows: pointers.baseAddress, column_stride: columnStride, weights: packed.block(at: 0),
-                out: output.pointer, out_stride: columnStride, width: width, vectors: packed.vectors, kernel: kernel,
-                stride: stride, activation: activation.raw)
+                out: output.pointer, out_stride: columnStride, out_row_stride: width * columnStride, width: width,
+                height: height, vectors: packed.vectors, kernel: kernel, stride: stride, activation: activation.raw)
             table.pointer.pointee.f32_depthwise(&arguments)
         }
-        let fast = (0..<width).flatMap { x in (0..<channels).map { output.pointer[x * columnStride + $0] } }
+        let fast = (0..<height * width).flatMap { x in (0..<channels).map { output.pointer[x * columnStride + $0] } }
         let exact = Reference.convolution(
-            input: input, height: kernel, width: inWidth, channels: channels, weights: weights, bias: bias,
-            groups: channels, kernel: kernel, stride: stride, top: 0, left: 0, outHeight: 1, outWidth: width,
+            input: input, height: inHeight, width: inWidth, channels: channels, weights: weights, bias: bias,
+            groups: channels, kernel: kernel, stride: stride, top: 0, left: 0, outHeight: height, outWidth: width,
             activation: activation)
         return (fast, exact, output.frontIsIntact && rows.allSatisfy(\.frontIsIntact))
     }

@@ -41,7 +41,9 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
     }
 
     /// Runs the kernel of `table` on inputs drawn from `seed`; rows of a and c are spread over the memory by offsets.
-    func run(_ table: KernelTable, seed: UInt64) -> (fast: [Float], exact: [Double], frontsIntact: Bool) {
+    func run(
+        _ table: KernelTable, seed: UInt64, tile: GEMMTile = .standard
+    ) -> (fast: [Float], exact: [Double], frontsIntact: Bool) {
         var random = SplitMix64(seed: seed)
         let depth = run * taps
         let a = random.floats(m * depth)
@@ -49,7 +51,7 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
         let bias = random.floats(n)
         let skip = residual ? random.floats(m * n) : nil
         let packed = PackedMatrix(
-            table: table, columns: n, inputs: run, taps: taps, weights: transposed(b), bias: bias)
+            table: table, columns: n, inputs: run, taps: taps, weights: transposed(b), bias: bias, tile: tile)
         let stride = packed.vectors * table.vectorWidth
         // a's taps are stored apart: tap t of row i at (t · m + i) · run.
         let memory = GuardedFloats(
@@ -57,22 +59,19 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
         let output = GuardedFloats(count: m * stride, repeating: .nan)
         let residualMemory = GuardedFloats(
             (0..<m).flatMap { i in (0..<stride).map { j in skip.map { j < n ? $0[i * n + j] : 0 } ?? 0 } })
-        let aOffsets = (0..<m).map { UInt32($0 * run) }
         let tapOffsets = (0..<taps).map { UInt32($0 * m * run) }
         let cOffsets = (0..<m).map { UInt32((m - 1 - $0) * stride) }  // backwards
         let residualOffsets = (0..<m).map { UInt32($0 * stride) }
-        aOffsets.withUnsafeBufferPointer { aOffsets in
-            tapOffsets.withUnsafeBufferPointer { tapOffsets in
-                cOffsets.withUnsafeBufferPointer { cOffsets in
-                    residualOffsets.withUnsafeBufferPointer { residualOffsets in
-                        var arguments = f32_gemm(
-                            a: memory.pointer, a_offset: aOffsets.baseAddress, tap_offset: tapOffsets.baseAddress,
-                            taps: taps, k: run, b: packed.panel(startingAt: 0), c: output.pointer,
-                            c_offset: cOffsets.baseAddress, residual: skip == nil ? nil : residualMemory.pointer,
-                            residual_offset: residualOffsets.baseAddress, m: m, vectors: packed.vectors,
-                            activation: activation.raw)
-                        table.pointer.pointee.f32_gemm(&arguments)
-                    }
+        tapOffsets.withUnsafeBufferPointer { tapOffsets in
+            cOffsets.withUnsafeBufferPointer { cOffsets in
+                residualOffsets.withUnsafeBufferPointer { residualOffsets in
+                    var arguments = f32_gemm(
+                        a: memory.pointer, a_stride: run, tap_offset: tapOffsets.baseAddress, taps: taps, k: run,
+                        b: packed.panel(startingAt: 0), c: output.pointer, c_offset: cOffsets.baseAddress,
+                        residual: skip == nil ? nil : residualMemory.pointer,
+                        residual_offset: residualOffsets.baseAddress, m: m, vectors: packed.vectors,
+                        activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows)
+                    table.pointer.pointee.f32_gemm(&arguments)
                 }
             }
         }
@@ -100,6 +99,16 @@ struct GEMMTests {
         for other in results.dropFirst() { #expect(other == results[0]) }
     }
 
+    @Test(arguments: GEMMCase.all.filter { $0.m > 12 }) func givesTheSameBitsWithEveryChoiceOfTile(_ gemm: GEMMCase) {
+        for table in KernelTable.available {
+            let expected = gemm.run(table, seed: 4).fast.map(\.bitPattern)
+            for tile in table.tiles {
+                let found = gemm.run(table, seed: 4, tile: tile).fast.map(\.bitPattern)
+                #expect(found == expected, "\(table.isa) \(tile)")
+            }
+        }
+    }
+
     @Test func givesARowTheSameBitsInEveryTile() {
         // Row 0 alone, and as one of up to 30 rows: the inputs are drawn row by row, so row 0 is always the same.
         for table in KernelTable.available {
@@ -113,27 +122,24 @@ struct GEMMTests {
             var first: [UInt32]?
             for m in 1...30 {
                 var c = [Float](repeating: 0, count: m * stride)
-                let aOffsets = (0..<m).map { UInt32($0 * k) }
                 let cOffsets = (0..<m).map { UInt32($0 * stride) }
                 let tap: [UInt32] = [0]
                 var arguments = f32_gemm()
                 a.withUnsafeBufferPointer { a in
-                    aOffsets.withUnsafeBufferPointer { aOffsets in
-                        cOffsets.withUnsafeBufferPointer { cOffsets in
-                            tap.withUnsafeBufferPointer { tap in
-                                c.withUnsafeMutableBufferPointer { c in
-                                    arguments.a = a.baseAddress
-                                    arguments.a_offset = aOffsets.baseAddress
-                                    arguments.tap_offset = tap.baseAddress
-                                    arguments.taps = 1
-                                    arguments.k = k
-                                    arguments.b = packed.panel(startingAt: 0)
-                                    arguments.c = c.baseAddress
-                                    arguments.c_offset = cOffsets.baseAddress
-                                    arguments.m = m
-                                    arguments.vectors = packed.vectors
-                                    table.pointer.pointee.f32_gemm(&arguments)
-                                }
+                    cOffsets.withUnsafeBufferPointer { cOffsets in
+                        tap.withUnsafeBufferPointer { tap in
+                            c.withUnsafeMutableBufferPointer { c in
+                                arguments.a = a.baseAddress
+                                arguments.a_stride = k
+                                arguments.tap_offset = tap.baseAddress
+                                arguments.taps = 1
+                                arguments.k = k
+                                arguments.b = packed.panel(startingAt: 0)
+                                arguments.c = c.baseAddress
+                                arguments.c_offset = cOffsets.baseAddress
+                                arguments.m = m
+                                arguments.vectors = packed.vectors
+                                table.pointer.pointee.f32_gemm(&arguments)
                             }
                         }
                     }

@@ -34,6 +34,8 @@ struct CommandLineTests {
         ["bench", "--seconds", "0"], ["bench", "--input-size", "64"], ["bench", "--architecture", "B9"],
         ["bench", "--threads", "1", "--workers", "2", "--architecture", "B0"], ["classify"],
         ["infer", "--weights", "w", "--architecture", "B9", "--input", "x", "--output", "y"],
+        ["infer", "--weights", "w", "--input", "x", "--output", "y"],
+        ["infer", "--weights", "w", "--architecture", "B0", "--model", "m", "--input", "x", "--output", "y"],
     ]
 
     @Test(arguments: misuses) func wrongUsageIsASentenceOnStandardErrorAndExit64(_ arguments: [String]) throws {

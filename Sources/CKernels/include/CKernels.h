@@ -24,12 +24,12 @@ enum kernel_activation {
 
 // c[m][n] = activation(bias[n] + Σ_t Σ_k a[m, t, k] · b[t, k, n]) + residual[m][n]
 //
-// a[m, t, k] lies at a + a_offset[m] + tap_offset[t] + k, c[m][n] at c + c_offset[m] + n, and the residual likewise.
+// a[m, t, k] lies at a + m · a_stride + tap_offset[t] + k, c[m][n] at c + c_offset[m] + n, and the residual likewise.
 // A 1×1 convolution has one tap; a k×k convolution a tap for each run of input that is contiguous.
 // `b` holds panels of `f32_gemm_panel_vectors` vectors: a panel is bias[NR], then [taps · k][NR].
 struct f32_gemm {
     const float* a;
-    const uint32_t* a_offset;   // [m], in floats
+    size_t a_stride;            // floats between two rows
     const uint32_t* tap_offset; // [taps], in floats
     size_t taps;
     size_t k; // length of a tap's run
@@ -41,31 +41,38 @@ struct f32_gemm {
     size_t m;
     size_t vectors; // columns to compute, in vectors of the table's width
     enum kernel_activation activation;
+    // The widest panel and the most rows of a tile; 0 for the table's choice. `b` is packed for the same panels.
+    size_t panel_vectors;
+    size_t tile_rows;
 };
 
-// out[x][c] = activation(bias[c] + Σ_ky Σ_kx rows[ky][x · stride + kx][c] · weight[ky][kx][c]), one output row.
+// out[y][x][c] = activation(bias[c] + Σ_ky Σ_kx rows[y · stride + ky][x · stride + kx][c] · weight[ky][kx][c])
 //
 // `weights` holds a block for each vector of channels: bias[W], then [kernel · kernel][W].
 struct f32_depthwise {
-    const float* const* rows; // [kernel], each at the column of the first tap of output 0
+    const float* const* rows; // [(height - 1) · stride + kernel], each at the column of the first tap of output 0
     size_t column_stride;     // floats between two input columns
     const float* weights;
     float* out;
-    size_t out_stride; // floats between two output columns
-    size_t width;      // output columns
-    size_t vectors;    // channels to compute, in vectors of the table's width
+    size_t out_stride;     // floats between two output columns
+    size_t out_row_stride; // floats between two output rows
+    size_t width;          // output columns
+    size_t height;         // output rows
+    size_t vectors;        // channels to compute, in vectors of the table's width
     size_t kernel;
     size_t stride;
     enum kernel_activation activation;
 };
 
 struct kernel_table {
-    const char* isa;
     size_t vector_width;    // in floats
     int fused_multiply_add; // whether products are fused, and the bits those of every other such table
 
-    // How many vectors wide the next panel of `f32_gemm.b` is, with `remaining` vectors to go.
-    size_t (*f32_gemm_panel_vectors)(size_t remaining);
+    // How many vectors wide the next panel of `f32_gemm.b` is, with `remaining` vectors to go and `widest` vectors in a
+    // panel at most; 0 for the table's choice.
+    size_t (*f32_gemm_panel_vectors)(size_t remaining, size_t widest);
+    // The most rows that a tile of `panel` vectors has; 0 where there is none.
+    size_t (*f32_gemm_tile_rows)(size_t panel);
     void (*f32_gemm)(const struct f32_gemm* arguments);
     void (*f32_depthwise)(const struct f32_depthwise* arguments);
 
@@ -82,8 +89,17 @@ struct kernel_table {
     uint64_t (*f32_fma_chains)(size_t iterations, float* sink);
 };
 
-// The tables this machine can run, fastest first. Writes up to `capacity` of them and gives their number.
-size_t kernel_tables(const struct kernel_table** tables, size_t capacity);
+struct u8_kernel_table; // u8_kernels.h
+
+// What one instruction set has: sets may share a table.
+struct instruction_set {
+    const char* name;
+    const struct kernel_table* f32;
+    const struct u8_kernel_table* u8;
+};
+
+// The sets this machine can run, fastest first. Writes up to `capacity` of them and gives their number.
+size_t instruction_sets(struct instruction_set* sets, size_t capacity);
 
 // A hint to the core that this thread is spinning.
 static inline void kernel_pause(void) {
@@ -93,5 +109,7 @@ static inline void kernel_pause(void) {
     __asm__ volatile("yield");
 #endif
 }
+
+#include "u8_kernels.h"
 
 #endif

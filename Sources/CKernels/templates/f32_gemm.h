@@ -2,22 +2,56 @@
 // of one, two and three vectors holds at most, such that accumulators, a row of b and a broadcast fit in the registers.
 #define GEMM_ROWS_MAX 16
 
-// Activations too long for the tiles' epilogue run over the finished rows.
-INLINE int gemm_activates_last(const struct f32_gemm* g) {
-    return g->activation == KERNEL_ACTIVATION_SILU || g->activation == KERNEL_ACTIVATION_SIGMOID;
+// Activates a stored tile and adds the residual to it.
+static __attribute__((noinline)) void KERNEL(f32_gemm_activate)(const struct f32_gemm* g, size_t m, size_t rows,
+                                                                size_t column, size_t panel) {
+    const enum kernel_activation activation = g->activation;
+    for (size_t i = m; i < m + rows; i++) {
+        float* c = g->c + g->c_offset[i] + column;
+        for (size_t j = 0; j < panel; j++)
+            store(c + j * VECTOR_WIDTH, activate(load(c + j * VECTOR_WIDTH), activation));
+        if (g->residual) {
+            const float* residual = g->residual + g->residual_offset[i] + column;
+            for (size_t j = 0; j < panel; j++)
+                store(c + j * VECTOR_WIDTH, load(c + j * VECTOR_WIDTH) + load(residual + j * VECTOR_WIDTH));
+        }
+    }
 }
+
+// Rows are addressed by a pointer to every fifth of them, its distance to the next row, and that distance three times:
+// a pointer a row would not fit in the registers. OPAQUE keeps the compiler from making those pointers.
+
+// Element `k` of row `i`, counted from `at[i / 5]`, which is the first of five rows.
+#define GEMM_ELEMENT(i, k)                                                                                             \
+    (*(const float*)(at[(i) / 5] + ((i) % 5 == 3 ? three : (i) % 5 * stride) + (k) * sizeof(float)))
+
+// `steps` products of each row with b's rows, `steps` a constant.
+#define GEMM_STEPS(steps)                                                                                              \
+    _Pragma("clang loop unroll(full)") for (size_t k = 0; k < (steps); k++) {                                          \
+        vf row[3];                                                                                                     \
+        _Pragma("clang loop unroll(full)") for (size_t j = 0; j < panel; j++) row[j] = load(b + j * VECTOR_WIDTH);     \
+        _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows; i++) {                                         \
+            const vf x = (vf)GEMM_ELEMENT(i, k);                                                                       \
+            _Pragma("clang loop unroll(full)") for (size_t j = 0; j < panel; j++) sum[i][j] =                          \
+                multiply_add(x, row[j], sum[i][j]);                                                                    \
+        }                                                                                                              \
+        b += panel * VECTOR_WIDTH;                                                                                     \
+    }                                                                                                                  \
+    _Pragma("clang loop unroll(full)") for (size_t q = 0; q < (rows + 4) / 5; q++) {                                   \
+        at[q] += (steps) * sizeof(float);                                                                              \
+        OPAQUE(at[q]);                                                                                                 \
+    }
 
 // One tile: `rows` × (`panel` vectors), both constant once inlined.
 INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_gemm* g, size_t m, const float* b,
                       size_t column) {
     vf sum[GEMM_ROWS_MAX][3];
-    const float* a[GEMM_ROWS_MAX];
-#pragma clang loop unroll(full)
-    for (size_t i = 0; i < rows; i++)
-        a[i] = g->a + g->a_offset[m + i];
+    size_t stride = g->a_stride * sizeof(float), three = 3 * stride;
+    OPAQUE(three);
+    const char* first = (const char*)(g->a + m * g->a_stride);
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < panel; j++) {
-        vf bias = load(b + j * VECTOR_WIDTH);
+        const vf bias = load(b + j * VECTOR_WIDTH);
 #pragma clang loop unroll(full)
         for (size_t i = 0; i < rows; i++)
             sum[i][j] = bias;
@@ -26,28 +60,21 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_ge
 
     const size_t depth = g->k;
     for (size_t t = 0; t < g->taps; t++) {
-        const size_t tap = g->tap_offset[t];
-        const float* at[GEMM_ROWS_MAX];
-#pragma clang loop unroll(full)
-        for (size_t i = 0; i < rows; i++)
-            at[i] = a[i] + tap;
-#pragma clang loop unroll_count(4)
-        for (size_t k = 0; k < depth; k++) {
-            vf row[3];
-#pragma clang loop unroll(full)
-            for (size_t j = 0; j < panel; j++)
-                row[j] = load(b + j * VECTOR_WIDTH);
-#pragma clang loop unroll(full)
-            for (size_t i = 0; i < rows; i++) {
-                vf x = (vf)at[i][k];
-#pragma clang loop unroll(full)
-                for (size_t j = 0; j < panel; j++)
-                    sum[i][j] = multiply_add(x, row[j], sum[i][j]);
-            }
-            b += panel * VECTOR_WIDTH;
+        const char* at[3];
+        at[0] = first + g->tap_offset[t] * sizeof(float);
+        at[1] = at[0] + 5 * stride;
+        at[2] = at[1] + 5 * stride;
+        size_t left = depth;
+        for (; left >= 4; left -= 4) {
+            GEMM_STEPS(4)
+        }
+        for (; left > 0; left--) {
+            GEMM_STEPS(1)
         }
     }
 
+    float* c = g->c + column;
+    const uint32_t* offset = g->c_offset + m;
     if (g->activation == KERNEL_ACTIVATION_RELU6) {
 #pragma clang loop unroll(full)
         for (size_t i = 0; i < rows; i++) {
@@ -55,8 +82,18 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_ge
             for (size_t j = 0; j < panel; j++)
                 sum[i][j] = relu6(sum[i][j]);
         }
+    } else if (g->activation != KERNEL_ACTIVATION_NONE) {
+        // Long: over the rows once they are stored, which they are in the first-level cache.
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < rows; i++) {
+#pragma clang loop unroll(full)
+            for (size_t j = 0; j < panel; j++)
+                store(c + offset[i] + j * VECTOR_WIDTH, sum[i][j]);
+        }
+        KERNEL(f32_gemm_activate)(g, m, rows, column, panel);
+        return;
     }
-    if (g->residual && !gemm_activates_last(g)) {
+    if (g->residual) {
 #pragma clang loop unroll(full)
         for (size_t i = 0; i < rows; i++) {
             const float* residual = g->residual + g->residual_offset[m + i] + column;
@@ -67,10 +104,9 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_ge
     }
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {
-        float* c = g->c + g->c_offset[m + i] + column;
 #pragma clang loop unroll(full)
         for (size_t j = 0; j < panel; j++)
-            store(c + j * VECTOR_WIDTH, sum[i][j]);
+            store(c + offset[i] + j * VECTOR_WIDTH, sum[i][j]);
     }
 }
 
@@ -80,19 +116,19 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_ge
         gemm_tile(rows, panel, g, m, b, c);                                                                            \
     }
 #define GEMM_TILE_NAME(rows, panel) PASTE(f32_gemm_##rows##x##panel##v__, ISA)
-#define GEMM_TILES_4(panel) GEMM_TILE(1, panel) GEMM_TILE(2, panel) GEMM_TILE(3, panel) GEMM_TILE(4, panel)
-#define GEMM_TILES_6(panel) GEMM_TILES_4(panel) GEMM_TILE(5, panel) GEMM_TILE(6, panel)
+#define GEMM_TILES_3(panel) GEMM_TILE(1, panel) GEMM_TILE(2, panel) GEMM_TILE(3, panel)
+#define GEMM_TILES_6(panel) GEMM_TILES_3(panel) GEMM_TILE(4, panel) GEMM_TILE(5, panel) GEMM_TILE(6, panel)
 #define GEMM_TILES_8(panel) GEMM_TILES_6(panel) GEMM_TILE(7, panel) GEMM_TILE(8, panel)
-#define GEMM_TILES_12(panel)                                                                                           \
-    GEMM_TILES_8(panel) GEMM_TILE(9, panel) GEMM_TILE(10, panel) GEMM_TILE(11, panel) GEMM_TILE(12, panel)
+#define GEMM_TILES_9(panel) GEMM_TILES_8(panel) GEMM_TILE(9, panel)
+#define GEMM_TILES_12(panel) GEMM_TILES_9(panel) GEMM_TILE(10, panel) GEMM_TILE(11, panel) GEMM_TILE(12, panel)
 #define GEMM_TILES_14(panel) GEMM_TILES_12(panel) GEMM_TILE(13, panel) GEMM_TILE(14, panel)
-#define GEMM_NAMES_4(panel)                                                                                            \
-    0, GEMM_TILE_NAME(1, panel), GEMM_TILE_NAME(2, panel), GEMM_TILE_NAME(3, panel), GEMM_TILE_NAME(4, panel)
-#define GEMM_NAMES_6(panel) GEMM_NAMES_4(panel), GEMM_TILE_NAME(5, panel), GEMM_TILE_NAME(6, panel)
+#define GEMM_NAMES_3(panel) 0, GEMM_TILE_NAME(1, panel), GEMM_TILE_NAME(2, panel), GEMM_TILE_NAME(3, panel)
+#define GEMM_NAMES_6(panel)                                                                                            \
+    GEMM_NAMES_3(panel), GEMM_TILE_NAME(4, panel), GEMM_TILE_NAME(5, panel), GEMM_TILE_NAME(6, panel)
 #define GEMM_NAMES_8(panel) GEMM_NAMES_6(panel), GEMM_TILE_NAME(7, panel), GEMM_TILE_NAME(8, panel)
+#define GEMM_NAMES_9(panel) GEMM_NAMES_8(panel), GEMM_TILE_NAME(9, panel)
 #define GEMM_NAMES_12(panel)                                                                                           \
-    GEMM_NAMES_8(panel), GEMM_TILE_NAME(9, panel), GEMM_TILE_NAME(10, panel), GEMM_TILE_NAME(11, panel),               \
-        GEMM_TILE_NAME(12, panel)
+    GEMM_NAMES_9(panel), GEMM_TILE_NAME(10, panel), GEMM_TILE_NAME(11, panel), GEMM_TILE_NAME(12, panel)
 #define GEMM_NAMES_14(panel) GEMM_NAMES_12(panel), GEMM_TILE_NAME(13, panel), GEMM_TILE_NAME(14, panel)
 
 // clang-format off
@@ -111,16 +147,22 @@ static const gemm_tile_function gemm_tiles[4][GEMM_ROWS_MAX] = {
 };
 
 // Panels of two vectors; a last odd vector goes into one panel of three.
-static size_t KERNEL(f32_gemm_panel_vectors)(size_t remaining) {
+static size_t KERNEL(f32_gemm_panel_vectors)(size_t remaining, size_t widest) {
+    if (widest > 0) return remaining < widest ? remaining : widest;
     return remaining == 3 ? 3 : remaining == 1 ? 1 : 2;
+}
+
+static size_t KERNEL(f32_gemm_tile_rows)(size_t panel) {
+    return panel < 4 ? gemm_rows[panel] : 0;
 }
 
 static void KERNEL(f32_gemm)(const struct f32_gemm* g) {
     const float* b = g->b;
     size_t remaining = g->vectors, column = 0;
     while (remaining > 0) {
-        const size_t panel = KERNEL(f32_gemm_panel_vectors)(remaining);
-        const size_t most = gemm_rows[panel];
+        const size_t panel = KERNEL(f32_gemm_panel_vectors)(remaining, g->panel_vectors);
+        size_t most = gemm_rows[panel];
+        if (g->tile_rows > 0 && g->tile_rows < most) most = g->tile_rows;
         size_t tiles = (g->m + most - 1) / most;
         for (size_t m = 0; m < g->m; tiles--) {
             const size_t rows = (g->m - m + tiles - 1) / tiles; // as even as whole rows allow
@@ -130,15 +172,5 @@ static void KERNEL(f32_gemm)(const struct f32_gemm* g) {
         b += panel * VECTOR_WIDTH * (1 + g->taps * g->k);
         column += panel * VECTOR_WIDTH;
         remaining -= panel;
-    }
-    if (gemm_activates_last(g)) {
-        for (size_t m = 0; m < g->m; m++) {
-            float* c = g->c + g->c_offset[m];
-            const float* residual = g->residual ? g->residual + g->residual_offset[m] : NULL;
-            for (size_t v = 0; v < g->vectors * VECTOR_WIDTH; v += VECTOR_WIDTH) {
-                const vf x = activate(load(c + v), g->activation);
-                store(c + v, residual ? x + load(residual + v) : x);
-            }
-        }
     }
 }

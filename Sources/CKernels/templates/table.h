@@ -1,9 +1,9 @@
 // The table of one instruction set, made of the templates before it.
 const struct kernel_table KERNEL(kernel_table) = {
-    .isa = ISA_NAME,
     .vector_width = VECTOR_WIDTH,
     .fused_multiply_add = FUSED,
     .f32_gemm_panel_vectors = KERNEL(f32_gemm_panel_vectors),
+    .f32_gemm_tile_rows = KERNEL(f32_gemm_tile_rows),
     .f32_gemm = KERNEL(f32_gemm),
     .f32_depthwise = KERNEL(f32_depthwise),
     .f32_column_sum = KERNEL(f32_column_sum),

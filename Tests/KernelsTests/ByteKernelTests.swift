@@ -1,0 +1,286 @@
+import CKernels
+import TestSupport
+import Testing
+
+@testable import Kernels
+
+/// Kernels in bytes against plain loops, bit for bit, for every instruction set.
+struct ByteKernelTests {
+    /// Bytes that end right before an unreadable page.
+    private static func guarded(_ bytes: [UInt8]) -> (memory: GuardedFloats, start: UnsafeMutablePointer<UInt8>) {
+        let memory = GuardedFloats(count: (bytes.count + 3) / 4, repeating: 0)
+        let end = UnsafeMutableRawPointer(memory.pointer + memory.count).assumingMemoryBound(to: UInt8.self)
+        let start = end - (bytes.count + 3) / 4 * 4
+        for (i, byte) in bytes.enumerated() { start[i] = byte }
+        return (memory, start)
+    }
+
+    private static func bytes(_ count: Int, _ random: inout SplitMix64) -> [UInt8] {
+        (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+    }
+
+    /// Any two of them obey |w| + |w'| ≤ 128, and some are as large as that allows.
+    private static func weights(_ count: Int, _ random: inout SplitMix64) -> [Int8] {
+        (0..<count).map { i in
+            if i % 7 == 0 { return Bool.random(using: &random) ? 64 : -64 }
+            return Int8.random(in: -64...64, using: &random)
+        }
+    }
+
+    private static func epilogue(
+        _ columns: Int, _ activation: KernelActivation, residual: Bool, _ random: inout SplitMix64
+    ) -> ByteEpilogue {
+        func values(_ range: ClosedRange<Float>) -> [Float] {
+            (0..<columns).map { _ in Float.random(in: range, using: &random) }
+        }
+        let isSilu = activation == .silu
+        return ByteEpilogue(
+            offsets: (0..<columns).map { _ in Int32.random(in: -20_000...20_000, using: &random) },
+            multipliers: values(0.0005...0.01), reciprocals: isSilu ? values(10...40) : [],
+            addends: isSilu ? values(0...30) : [], residualMultipliers: residual ? values(0.25...1.5) : [],
+            activation: activation)
+    }
+
+    private static func silu(_ x: Float) -> Float {
+        let magnitude = abs(x)
+        var q = magnitude * -0.000_152_038_96 + 0.002_747_561_8 as Float
+        q = magnitude * q + -0.013_730_705
+        q = magnitude * q + -0.057_421_733
+        q = max(magnitude * q + 0.917_004_04, 0)
+        q *= q
+        q *= q
+        return max(x, 0) - magnitude * (q * q)
+    }
+
+    private static func byte(_ sum: Int32, _ e: ByteEpilogue, _ column: Int, residual: UInt8? = nil) -> UInt8 {
+        var value = Float(sum + e.offsets[column]) * e.multipliers[column]
+        if e.activation == .silu {
+            value = silu(value) * e.reciprocals[column]
+            value += e.addends[column]
+        }
+        if let residual { value += Float(residual) * e.residualMultipliers[column] }
+        return UInt8(max(0, min(255, value.rounded(.toNearestOrEven))))
+    }
+
+    struct Product: Sendable, CustomTestStringConvertible {
+        var rows: Int
+        var columns: Int
+        var run: Int
+        var taps = 1
+        var activation = KernelActivation.none
+        var hasResidual = false
+        var testDescription: String {
+            "\(rows) rows, \(columns) columns, \(taps) taps of \(run), \(activation), residual \(hasResidual)"
+        }
+    }
+
+    /// Equal to, less than and greater than tiles and panels, and what is left over.
+    static let products: [Product] =
+        [1, 3, 4, 5, 8, 9, 12, 13, 16, 17, 49].map { Product(rows: $0, columns: 40, run: 24) }
+        + [1, 4, 8, 16, 17, 32, 48, 64, 80, 100].map { Product(rows: 7, columns: $0, run: 16) }
+        + [1, 2, 3, 4, 5, 9, 64].map { Product(rows: 6, columns: 24, run: $0) }
+        + [
+            Product(rows: 10, columns: 40, run: 9, taps: 3), Product(rows: 10, columns: 24, run: 8, taps: 9),
+            Product(rows: 11, columns: 40, run: 24, hasResidual: true),
+            Product(rows: 11, columns: 40, run: 24, activation: .silu),
+            Product(rows: 11, columns: 40, run: 24, activation: .silu, hasResidual: true),
+        ]
+
+    @Test(arguments: products) func productsIntoPixelsColumnsAndFloats(_ p: Product) {
+        for table in KernelTable.available {
+            var random = SplitMix64(seed: 9)
+            let pixelStride = (p.run + 3) / 4 * 4
+            let input = Self.guarded(Self.bytes(p.taps * p.rows * pixelStride, &random))
+            let weights = Self.weights(p.columns * p.taps * p.run, &random)
+            let epilogue = Self.epilogue(p.columns, p.activation, residual: p.hasResidual, &random)
+            let matrix = PackedByteMatrix(
+                table: table, columns: p.columns, taps: p.taps, run: p.run, weights: weights, epilogue: epilogue)
+            let width = matrix.vectors * table.vectorWidth
+            let residual = Self.guarded(Self.bytes(p.rows * width, &random))
+            let offsets = (0..<p.rows).map { UInt32($0 * pixelStride) }
+            let taps = (0..<p.taps).map { UInt32($0 * p.rows * pixelStride) }
+            let places = (0..<p.rows).map { UInt32($0 * width) }
+            func sum(_ row: Int, _ column: Int) -> Int32 {
+                var sum: Int32 = 0
+                for tap in 0..<p.taps {
+                    for k in 0..<p.run {
+                        sum +=
+                            Int32(input.start[(tap * p.rows + row) * pixelStride + k])
+                            * Int32(weights[(column * p.taps + tap) * p.run + k])
+                    }
+                }
+                return sum
+            }
+
+            let made = Self.guarded([UInt8](repeating: 0, count: p.rows * width))
+            matrix.multiplyUnsafe(
+                UnsafeByteRows(input.start, offsets), taps: taps, into: UnsafeByteResults(made.start, places),
+                residual: p.hasResidual ? UnsafeByteResults(residual.start, places) : nil, rows: p.rows)
+            for row in 0..<p.rows {
+                for column in 0..<p.columns {
+                    let at = row * width + column
+                    let expected = Self.byte(
+                        sum(row, column), epilogue, column, residual: p.hasResidual ? residual.start[at] : nil)
+                    #expect(made.start[at] == expected, "\(table.isa) pixels \(row), \(column)")
+                }
+            }
+            #expect(made.memory.frontIsIntact && input.memory.frontIsIntact)
+
+            // Columns: groups of four rows, each lane four of them; what is missing is padding.
+            let groups = (p.rows + 3) / 4
+            let lanes = table.vectorWidth
+            let columns = Self.guarded([UInt8](repeating: 0, count: matrix.vectors * groups * 4 * lanes))
+            let row: [UnsafeMutablePointer<UInt8>?] = [columns.start]
+            matrix.multiplyIntoColumnsUnsafe(
+                input.start, rowPitch: 0, pixelStep: pixelStride, taps: taps, height: 1, width: p.rows, into: row,
+                vectorPitch: groups * 4 * lanes, padding: 77)
+            for x in 0..<4 * groups {
+                for column in 0..<p.columns {
+                    let at = ((column / lanes * groups + x / 4) * lanes + column % lanes) * 4 + x % 4
+                    let expected = x < p.rows ? Self.byte(sum(x, column), epilogue, column) : 77
+                    #expect(columns.start[at] == expected, "\(table.isa) columns \(x), \(column)")
+                }
+            }
+            #expect(columns.memory.frontIsIntact)
+
+            let floats = GuardedFloats(count: p.rows * width, repeating: .nan)
+            matrix.multiplyUnsafe(
+                UnsafeByteRows(input.start, offsets), taps: taps, into: UnsafeRows(floats.pointer, places), rows: p.rows
+            )
+            for row in 0..<p.rows {
+                for column in 0..<p.columns {
+                    let expected = Float(sum(row, column) + epilogue.offsets[column]) * epilogue.multipliers[column]
+                    #expect(floats.pointer[row * width + column] == expected, "\(table.isa) floats \(row), \(column)")
+                }
+            }
+        }
+    }
+
+    struct Depthwise: Sendable, CustomTestStringConvertible {
+        var kernel: Int
+        var stride: Int
+        var left: Int
+        var width: Int
+        var channels: Int
+        var activation = KernelActivation.none
+        var testDescription: String {
+            "\(kernel)x\(kernel) stride \(stride) left \(left), \(width) columns, \(channels) channels, \(activation)"
+        }
+    }
+
+    static let depthwise: [Depthwise] = [(3, 1, 1), (3, 2, 0), (3, 2, 1), (5, 1, 2), (5, 2, 1), (5, 2, 2)].flatMap {
+        (kernel, stride, left) in
+        [1, 2, 3, 4, 5, 7, 8, 14, 17].map {
+            Depthwise(kernel: kernel, stride: stride, left: left, width: $0, channels: 24)
+        }
+            + [4, 16, 33, 48].map {
+                Depthwise(kernel: kernel, stride: stride, left: left, width: 6, channels: $0, activation: .silu)
+            }
+    }
+
+    @Test(arguments: depthwise) func depthwiseRowsIntoBlocksAndSums(_ d: Depthwise) {
+        for table in KernelTable.available {
+            var random = SplitMix64(seed: 10)
+            let lanes = table.vectorWidth
+            let weights = Self.weights(d.channels * d.kernel * d.kernel, &random)
+            let epilogue = Self.epilogue(d.channels, d.activation, residual: false, &random)
+            let packed = PackedByteDepthwise(
+                table: table, channels: d.channels, kernel: d.kernel, stride: d.stride, left: d.left,
+                weights: weights, epilogue: epilogue)
+            let outGroups = (d.width + 3) / 4
+            let last = (outGroups - 1) * d.stride + (3 * d.stride - d.left + d.kernel - 1) / 4
+            let groups = last + 2
+            let rows = (0..<d.kernel).map { _ in
+                Self.guarded(Self.bytes(packed.vectors * groups * 4 * lanes, &random))
+            }
+            let reached = rows.map { Optional(UnsafePointer($0.start + 4 * lanes)) }
+            let blockPitch = packed.vectors * lanes * 4
+            let out = Self.guarded([UInt8](repeating: 0, count: outGroups * blockPitch))
+            var sums = [Int32](repeating: 3, count: packed.vectors * lanes)
+            packed.convolveRowUnsafe(
+                reached, vectorPitch: groups * 4 * lanes, into: out.start, groupPitch: blockPitch, width: d.width,
+                group: (0, packed.vectors), sums: &sums)
+            for channel in 0..<d.channels {
+                var total: Int32 = 3
+                for x in 0..<d.width {
+                    var sum: Int32 = 0
+                    for ky in 0..<d.kernel {
+                        for kx in 0..<d.kernel {
+                            let column = x * d.stride - d.left + kx + 4  // a group lies before column 0
+                            let at =
+                                ((channel / lanes * groups + column / 4) * lanes + channel % lanes) * 4 + column % 4
+                            sum +=
+                                Int32(rows[ky].start[at])
+                                * Int32(weights[(channel * d.kernel + ky) * d.kernel + kx])
+                        }
+                    }
+                    let expected = Self.byte(sum, epilogue, channel)
+                    total += Int32(expected)
+                    let at = x / 4 * blockPitch + channel / 4 * 16 + x % 4 * 4 + channel % 4
+                    #expect(out.start[at] == expected, "\(table.isa) column \(x), channel \(channel)")
+                }
+                #expect(sums[channel] == total, "\(table.isa) sum of channel \(channel)")
+            }
+            #expect(out.memory.frontIsIntact)
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 7, 8, 9]) func pixelsBecomeColumnsSumsAndGatedBlocks(width: Int) {
+        let channels = 48
+        for table in KernelTable.available {
+            var random = SplitMix64(seed: 11)
+            let lanes = table.vectorWidth
+            let vectors = table.vectors(for: channels)
+            let groups = (width + 3) / 4
+            let pixels = Self.guarded(Self.bytes(width * channels, &random))
+            let columns = Self.guarded([UInt8](repeating: 0, count: vectors * groups * 4 * lanes))
+            table.copyIntoColumnsUnsafe(
+                pixels.start, pixelStride: channels, width: width, vectors: vectors, into: columns.start,
+                vectorPitch: groups * 4 * lanes, padding: 9)
+            var sums = [Int32](repeating: 1, count: channels)
+            table.addPixelsUnsafe(pixels.start, pixelStride: channels, count: width, channels: channels, to: &sums)
+            for c in 0..<channels {
+                for x in 0..<4 * groups {
+                    let at = ((c / lanes * groups + x / 4) * lanes + c % lanes) * 4 + x % 4
+                    #expect(columns.start[at] == (x < width ? pixels.start[x * channels + c] : 9), "\(table.isa)")
+                }
+                #expect(sums[c] == (0..<width).reduce(1) { $0 + Int32(pixels.start[$1 * channels + c]) })
+            }
+
+            let blocks = Self.guarded(Self.bytes(groups * 4 * channels, &random))
+            let gate = (0..<channels).map { _ in Float.random(in: 0...2, using: &random) }
+            let gated = Self.guarded([UInt8](repeating: 0, count: groups * 4 * channels))
+            table.gateBlocksUnsafe(
+                blocks.start, count: groups, channels: channels, gate: gate, zeroPoint: 12, addend: 7,
+                into: gated.start)
+            for i in 0..<groups * 4 * channels {
+                let channel = i % (4 * channels) / 16 * 4 + i % 4
+                var value = Float(Int32(blocks.start[i]) - 12) * gate[channel]
+                value += 7
+                #expect(gated.start[i] == UInt8(max(0, min(255, value.rounded(.toNearestOrEven)))), "\(table.isa) \(i)")
+            }
+        }
+    }
+
+    @Test func denseRowsHaveTheSameBitsEverywhere() {
+        var random = SplitMix64(seed: 12)
+        let (depth, columns) = (37, 48)
+        let input = random.floats(depth)
+        let weights = random.floats(depth * columns)
+        let bias = random.floats(columns)
+        let expected = (0..<columns).map { column in
+            var sum = bias[column]
+            for k in 0..<depth {
+                let product = input[k] * weights[k * columns + column]
+                sum += product
+            }
+            return sum
+        }
+        for table in KernelTable.available {
+            let out = GuardedFloats(count: columns, repeating: .nan)
+            table.denseRowUnsafe(
+                input, depth: depth, weights: weights, bias: bias, columns: columns, into: out.pointer)
+            #expect(out.values == expected, "\(table.isa)")
+        }
+    }
+}
