@@ -8,6 +8,8 @@ FLOAT_BOUND = 1e-4
 # Share of pictures on which a quantised (or bf16) model keeps its first guess. How much better than this an int8 model
 # is, the comparison of accuracy tells; here a broken one is to be kept out.
 LEAST_KEPT = 0.85
+# On fewer pictures that share tells nothing.
+LEAST_JUDGED = 20
 
 
 def relative_error(theirs, ours):
@@ -33,7 +35,8 @@ def check_float(ours, peers, x):
 def check_approximate(reference, ours, peers, x, paths, is_judged):
     """Lower precisions against fp32 logits: first guesses kept and signal-to-noise.
 
-    With random weights (not `is_judged`) first guesses lie close together and tell nothing: figures are shown only.
+    With random weights first guesses lie close together and tell nothing, and likewise on few pictures: figures are
+    then shown only (not `is_judged`).
     """
     expected = reference.logits(x)
     found = {}

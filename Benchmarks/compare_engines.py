@@ -81,7 +81,8 @@ def check(model, precision, float_ours, ours, peers, arguments):
     x = prepared_batch(paths, model.description)
     if precision == "fp32":
         return agreement.check_float(float_ours, peers, x[:8])
-    return agreement.check_approximate(float_ours, ours, peers, x, paths, is_judged=bool(model.bundled))
+    return agreement.check_approximate(
+        float_ours, ours, peers, x, paths, is_judged=bool(model.bundled) and len(paths) >= agreement.LEAST_JUDGED)
 
 
 def cases(timed, thread_counts):
@@ -198,8 +199,9 @@ def parse_arguments():
                         help="latency at each, throughput at the most (1,2)")
     parser.add_argument("--quick", action="store_true", help="one short round of Lite0 in fp32, to see that it works")
     parser.add_argument("--check-only", action="store_true", help="make the files and check the answers, time nothing")
-    parser.add_argument("--pictures", default=os.path.join(ROOT, "Tests", "Fixtures", "photo"),
-                        help="directory of those that answers are checked on (Tests/Fixtures/photo)")
+    parser.add_argument("--pictures", default=None,
+                        help="directory of those that answers are checked on (the calibration pictures where there are "
+                             "any, or else Tests/Fixtures/photo)")
     parser.add_argument("--checked", type=int, default=40, help="how many of them at the most (40)")
     parser.add_argument("--calibration", default=CALIBRATION,
                         help="directory of pictures to quantise with (.build-calibration)")
@@ -211,6 +213,8 @@ def parse_arguments():
     arguments.precisions = arguments.precisions or (["fp32"] if arguments.quick else list(PRECISIONS))
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 5)
     arguments.seconds = arguments.seconds or (0.2 if arguments.quick else 1.0)
+    arguments.pictures = arguments.pictures or (
+        CALIBRATION if picture_paths(CALIBRATION) else os.path.join(ROOT, "Tests", "Fixtures", "photo"))
     arguments.output = arguments.output or os.path.join(
         ROOT, ".build-benchmarks", time.strftime("engines-%Y%m%d-%H%M%S.json"))
     return arguments
