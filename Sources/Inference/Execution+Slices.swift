@@ -120,35 +120,43 @@ extension Execution {
             into: UnsafeRows(gate, zero), rows: 1, activation: .sigmoid)
     }
 
-    /// Pixels that a gated projection scales and multiplies at once.
+    /// Pixels that a gated projection takes at once.
     private static let gatedPixels = 56
 
-    /// Scales what goes into the projection by the gate of its channel, piece by piece, and projects it.
+    /// Projects what each channel's gate is multiplied into: into the weights where there are so many pixels that this is
+    /// less to multiply, or else into the pixels, piece by piece.
     func projectGated(_ segment: SegmentPlan, _ images: [(tensors: Tensors, gate: UnsafeMutablePointer<Float>)]) {
         let projection = segment.projection!
         let (stride, outStride) = (segment.middle.stride, segment.output.stride)
         let pixels = segment.innerPixels
+        let gatesWeights = segment.gatesWeights
         let pieces = scope.pieces(of: pixels, atMost: Self.gatedPixels)
         let taps = UnsafeTaps(offsets: plan.singleTap.pointer, count: 1, run: projection.depth)
         forEachRange(of: pieces * images.count, atLeast: 1) { range, slot in
-            let scaled = scratch.floats(Self.gatedPixels * stride, slot: slot)
+            let gated = scratch.floats(
+                gatesWeights ? projection.packedCount : Self.gatedPixels * stride, slot: slot)
             for unit in range {
                 let (tensors, gate) = images[unit / pieces]
                 let piece = unit % pieces
                 let part = piece * pixels / pieces..<(piece + 1) * pixels / pieces
+                let inner = tensors.inner + part.lowerBound * stride
                 timed(.squeeze, slot: slot) {
-                    plan.table.scaleColumnsUnsafe(
-                        tensors.inner + part.lowerBound * stride, stride: stride, width: part.count,
-                        vectors: segment.depthwise!.vectors, by: gate, into: scaled)
+                    if !gatesWeights {
+                        plan.table.scaleColumnsUnsafe(
+                            inner, stride: stride, width: part.count, vectors: segment.depthwise!.vectors, by: gate,
+                            into: gated)
+                    } else if piece == 0 || unit == range.lowerBound {
+                        projection.gateUnsafe(by: gate, into: gated)
+                    }
                 }
                 let at = part.lowerBound * outStride
                 timed(.projection, slot: slot) {
                     projection.multiplyUnsafe(
-                        UnsafeStridedRows(scaled, stride: stride), taps: taps,
+                        UnsafeStridedRows(gatesWeights ? inner : gated, stride: stride), taps: taps,
                         into: UnsafeRows(tensors.output + at, segment.outputOffsets.pointer),
                         residual: segment.hasResidual
                             ? UnsafeRows(tensors.input + at, segment.outputOffsets.pointer) : nil,
-                        rows: part.count, activation: .none)
+                        rows: part.count, activation: .none, gated: gatesWeights ? UnsafePointer(gated) : nil)
                 }
             }
         }

@@ -94,13 +94,17 @@ struct SegmentPlan: Sendable {
         return false
     }
 
+    /// Whether the gate is multiplied into the projection's weights, instead of into the pixels that it reads. A rule of
+    /// shapes alone, because the two round differently.
+    var gatesWeights: Bool { squeeze != nil && innerPixels >= 2 * output.channels }
+
     /// Height and width of what goes into the projection.
     var innerPixels: Int { output.pixels }
 }
 
 extension SegmentPlan {
     /// Pictures of at most this many pixels are cut by channels.
-    static let slicedPixels = 400
+    static let slicedPixels = 600
     /// Inner channels of a slice, at the least. Units: floats.
     static let sliceWidth = 48
     /// What the rows in scratch may take. Units: floats; half of a common second-level cache.

@@ -57,18 +57,33 @@ extension PackedMatrix {
     /// c = activation(a · b + bias) + residual, for `rows` rows and the columns of `group`.
     ///
     /// `c` and `residual` point to column 0 of the group. Whole vectors are written.
+    /// - Parameter gated: what `gateUnsafe` made of this matrix, to be read instead of it.
     /// - Precondition: `group` is one of `groups(atMost:)`; the taps' runs add up to `depth`.
     @inline(__always)
     public func multiplyUnsafe(
         _ a: UnsafeStridedRows, taps: UnsafeTaps, into c: UnsafeRows, residual: UnsafeRows? = nil, rows: Int,
-        group: (first: Int, vectors: Int)? = nil, activation: KernelActivation
+        group: (first: Int, vectors: Int)? = nil, activation: KernelActivation, gated: UnsafePointer<Float>? = nil
     ) {
         var arguments = f32_gemm(
             a: a.pointer, a_stride: a.stride, tap_offset: taps.offsets, taps: taps.count, k: taps.run,
-            b: panel(startingAt: group?.first ?? 0), c: c.pointer, c_offset: c.offsets, residual: residual?.pointer,
+            b: gated ?? panel(startingAt: group?.first ?? 0), c: c.pointer, c_offset: c.offsets, residual: residual?.pointer,
             residual_offset: residual?.offsets, m: rows, vectors: group?.vectors ?? vectors,
             activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows)
         table.pointer.pointee.f32_gemm(&arguments)
+    }
+
+    /// Writes the packed matrix with each input's weights multiplied by that input's gate, biases as they are: its product
+    /// with rows is that of the matrix itself with gated rows, but for rounding.
+    ///
+    /// - Precondition: `to` has room for `packedCount` floats, `gate` has `depth`.
+    public func gateUnsafe(by gate: UnsafePointer<Float>, into to: UnsafeMutablePointer<Float>) {
+        table.forEachPanel(of: vectors, widest: tile.panelVectors) { first, panelVectors in
+            let from = panel(startingAt: first)
+            let to = to + first * table.vectorWidth * (depth + 1)
+            let width = panelVectors * table.vectorWidth
+            to.update(from: from, count: width)
+            table.pointer.pointee.f32_row_scale(from + width, depth, panelVectors, gate, to + width)
+        }
     }
 }
 

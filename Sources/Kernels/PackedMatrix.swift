@@ -14,8 +14,10 @@ public final class PackedMatrix: @unchecked Sendable {  // immutable after init
     public let vectors: Int
     public let tile: GEMMTile
     private let storage: AlignedBuffer<Float>
+    /// Weights and biases as packed. Units: floats.
+    public var packedCount: Int { storage.count }
     /// What the packed weights and biases take.
-    public var bytes: Int { 4 * storage.count }
+    public var bytes: Int { 4 * packedCount }
 
     /// Packs with the depth in the order tap, input.
     ///

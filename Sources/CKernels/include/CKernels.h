@@ -81,6 +81,8 @@ struct kernel_table {
     // out[x][c] = in[x][c] · gate[c]; `out` may be `in`.
     void (*f32_column_scale)(const float* in, size_t stride, size_t width, size_t vectors, const float* gate,
                              float* out);
+    // out[r][i] = in[r][i] · factor[r] for rows of `vectors` vectors, one behind the other.
+    void (*f32_row_scale)(const float* in, size_t rows, size_t vectors, const float* factor, float* out);
     // data[i] = activation(data[i]).
     void (*f32_activate)(float* data, size_t vectors, enum kernel_activation activation);
     // out[i] = in[i] · scale[i % 3] + shift[i % 3], for interleaved RGB of `width` pixels.

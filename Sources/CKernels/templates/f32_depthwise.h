@@ -62,18 +62,11 @@ INLINE void depthwise_tile(const size_t rows, const size_t columns, const size_t
     out += x * d->out_stride + channel;
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < rows; r++) {
+        if (d->activation == KERNEL_ACTIVATION_SILU) silu(columns, sum[r]);
 #pragma clang loop unroll(full)
         for (size_t o = 0; o < columns; o++) {
             const vf result = d->activation == KERNEL_ACTIVATION_RELU6 ? relu6(sum[r][o]) : sum[r][o];
             store(out + r * d->out_row_stride + o * d->out_stride, result);
-        }
-    }
-    if (d->activation == KERNEL_ACTIVATION_SILU) {
-        for (size_t r = 0; r < rows; r++) {
-            for (size_t o = 0; o < columns; o++) {
-                float* to = out + r * d->out_row_stride + o * d->out_stride;
-                store(to, silu(load(to)));
-            }
         }
     }
 }
@@ -82,15 +75,22 @@ INLINE void depthwise_strip(const size_t rows, const size_t kernel, const size_t
                             size_t y, size_t channel, const float* weights) {
     const float* const* inputs = d->rows + y * stride;
     float* out = d->out + y * d->out_row_stride;
+    const size_t width = d->width;
     size_t x = 0;
-    for (; x + 7 <= d->width; x += 7)
+    for (; x + 7 <= width; x += 7)
         depthwise_tile(rows, 7, kernel, stride, d, inputs, out, x, channel, weights);
-    if (x + 4 <= d->width) {
-        depthwise_tile(rows, 4, kernel, stride, d, inputs, out, x, channel, weights);
-        x += 4;
+    if (x == width) return;
+    // What is left is made by a tile that ends where the row ends, though it makes some outputs again: a column by
+    // itself waits for each of its products.
+    if (width - x > 4 && width >= 7) {
+        depthwise_tile(rows, 7, kernel, stride, d, inputs, out, width - 7, channel, weights);
+    } else if (width >= 4) {
+        if (x + 4 < width) depthwise_tile(rows, 4, kernel, stride, d, inputs, out, x, channel, weights);
+        depthwise_tile(rows, 4, kernel, stride, d, inputs, out, width - 4, channel, weights);
+    } else {
+        for (; x < width; x++)
+            depthwise_tile(rows, 1, kernel, stride, d, inputs, out, x, channel, weights);
     }
-    for (; x < d->width; x++)
-        depthwise_tile(rows, 1, kernel, stride, d, inputs, out, x, channel, weights);
 }
 
 INLINE void depthwise_rows(const size_t kernel, const size_t stride, const struct f32_depthwise* d) {

@@ -1,12 +1,28 @@
 // Pooling, gating, activation, normalisation, and the measurement of the core's multiply-add rate.
 
-static void KERNEL(f32_column_sum)(const float* in, size_t stride, size_t width, size_t vectors, float* sums) {
-    for (size_t v = 0; v < vectors; v++, in += VECTOR_WIDTH, sums += VECTOR_WIDTH) {
-        vf sum = load(sums);
-        for (size_t x = 0; x < width; x++)
-            sum += load(in + x * stride);
-        store(sums, sum);
+// Adds the pixels of `vectors` vectors of channels, constant once inlined, to their sums: side by side, as a sum by
+// itself waits for each of its additions.
+INLINE void column_sum(const size_t vectors, const float* in, size_t stride, size_t width, float* sums) {
+    vf sum[4];
+#pragma clang loop unroll(full)
+    for (size_t v = 0; v < vectors; v++)
+        sum[v] = load(sums + v * VECTOR_WIDTH);
+    for (size_t x = 0; x < width; x++, in += stride) {
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < vectors; v++)
+            sum[v] += load(in + v * VECTOR_WIDTH);
     }
+#pragma clang loop unroll(full)
+    for (size_t v = 0; v < vectors; v++)
+        store(sums + v * VECTOR_WIDTH, sum[v]);
+}
+
+static void KERNEL(f32_column_sum)(const float* in, size_t stride, size_t width, size_t vectors, float* sums) {
+    size_t v = 0;
+    for (; v + 4 <= vectors; v += 4)
+        column_sum(4, in + v * VECTOR_WIDTH, stride, width, sums + v * VECTOR_WIDTH);
+    for (; v < vectors; v++)
+        column_sum(1, in + v * VECTOR_WIDTH, stride, width, sums + v * VECTOR_WIDTH);
 }
 
 static void KERNEL(f32_column_scale)(const float* in, size_t stride, size_t width, size_t vectors, const float* gate,
@@ -16,6 +32,14 @@ static void KERNEL(f32_column_scale)(const float* in, size_t stride, size_t widt
             const size_t i = v * VECTOR_WIDTH;
             store(out + i, load(in + i) * load(gate + i));
         }
+    }
+}
+
+static void KERNEL(f32_row_scale)(const float* in, size_t rows, size_t vectors, const float* factor, float* out) {
+    for (size_t r = 0; r < rows; r++) {
+        const vf row_factor = (vf)factor[r];
+        for (size_t v = 0; v < vectors; v++, in += VECTOR_WIDTH, out += VECTOR_WIDTH)
+            store(out, load(in) * row_factor);
     }
 }
 

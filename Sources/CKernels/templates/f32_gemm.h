@@ -2,19 +2,47 @@
 // of one, two and three vectors holds at most, such that accumulators, a row of b and a broadcast fit in the registers.
 #define GEMM_ROWS_MAX 16
 
+// Activates `rows` × `panel` stored vectors, both constant once inlined and 8 together at the most, and adds the
+// residual to them.
+INLINE void gemm_activate_rows(const size_t rows, const size_t panel, const struct f32_gemm* g, size_t m,
+                               size_t column) {
+    vf x[8];
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < rows * panel; i++)
+        x[i] = load(g->c + g->c_offset[m + i / panel] + column + i % panel * VECTOR_WIDTH);
+    if (g->activation == KERNEL_ACTIVATION_SILU) {
+        silu(rows * panel, x);
+    } else {
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < rows * panel; i++)
+            x[i] = activate(x[i], g->activation);
+    }
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < rows * panel; i++) {
+        const size_t at = column + i % panel * VECTOR_WIDTH;
+        if (g->residual) x[i] += load(g->residual + g->residual_offset[m + i / panel] + at);
+        store(g->c + g->c_offset[m + i / panel] + at, x[i]);
+    }
+}
+
+INLINE void gemm_activate_panel(const size_t panel, const struct f32_gemm* g, size_t m, size_t rows, size_t column) {
+    const size_t step = panel == 1 ? 4 : 2;
+    for (; rows >= step; rows -= step, m += step)
+        gemm_activate_rows(step, panel, g, m, column);
+    for (; rows > 0; rows--, m++)
+        gemm_activate_rows(1, panel, g, m, column);
+}
+
 // Activates a stored tile and adds the residual to it.
 static __attribute__((noinline)) void KERNEL(f32_gemm_activate)(const struct f32_gemm* g, size_t m, size_t rows,
                                                                 size_t column, size_t panel) {
-    const enum kernel_activation activation = g->activation;
-    for (size_t i = m; i < m + rows; i++) {
-        float* c = g->c + g->c_offset[i] + column;
-        for (size_t j = 0; j < panel; j++)
-            store(c + j * VECTOR_WIDTH, activate(load(c + j * VECTOR_WIDTH), activation));
-        if (g->residual) {
-            const float* residual = g->residual + g->residual_offset[i] + column;
-            for (size_t j = 0; j < panel; j++)
-                store(c + j * VECTOR_WIDTH, load(c + j * VECTOR_WIDTH) + load(residual + j * VECTOR_WIDTH));
-        }
+    switch (panel) {
+    case 1:
+        return gemm_activate_panel(1, g, m, rows, column);
+    case 2:
+        return gemm_activate_panel(2, g, m, rows, column);
+    default:
+        return gemm_activate_panel(3, g, m, rows, column);
     }
 }
 

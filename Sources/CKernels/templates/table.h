@@ -8,6 +8,7 @@ const struct kernel_table KERNEL(kernel_table) = {
     .f32_depthwise = KERNEL(f32_depthwise),
     .f32_column_sum = KERNEL(f32_column_sum),
     .f32_column_scale = KERNEL(f32_column_scale),
+    .f32_row_scale = KERNEL(f32_row_scale),
     .f32_activate = KERNEL(f32_activate),
     .u8_normalise_rgb = KERNEL(u8_normalise_rgb),
     .f32_fma_chains = KERNEL(f32_fma_chains),
