@@ -66,14 +66,15 @@ extension PackedMatrix {
     ) {
         var arguments = f32_gemm(
             a: a.pointer, a_stride: a.stride, tap_offset: taps.offsets, taps: taps.count, k: taps.run,
-            b: gated ?? panel(startingAt: group?.first ?? 0), c: c.pointer, c_offset: c.offsets, residual: residual?.pointer,
-            residual_offset: residual?.offsets, m: rows, vectors: group?.vectors ?? vectors,
+            b: gated ?? panel(startingAt: group?.first ?? 0), c: c.pointer, c_offset: c.offsets,
+            residual: residual?.pointer, residual_offset: residual?.offsets, m: rows,
+            vectors: group?.vectors ?? vectors,
             activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows)
         table.pointer.pointee.f32_gemm(&arguments)
     }
 
-    /// Writes the packed matrix with each input's weights multiplied by that input's gate, biases as they are: its product
-    /// with rows is that of the matrix itself with gated rows, but for rounding.
+    /// Writes the packed matrix with each input's weights multiplied by that input's gate, biases as they are: its
+    /// product with rows is that of the matrix itself with gated rows, but for rounding.
     ///
     /// - Precondition: `to` has room for `packedCount` floats, `gate` has `depth`.
     public func gateUnsafe(by gate: UnsafePointer<Float>, into to: UnsafeMutablePointer<Float>) {

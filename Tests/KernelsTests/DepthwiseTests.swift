@@ -22,6 +22,12 @@ struct DepthwiseCase: Sendable, CustomTestStringConvertible {
                         kernel: kernel, stride: stride, width: width, channels: 24, activation: .relu6)
                 )
             }
+            for width in [3, 4, 5, 6, 7, 8, 10, 12, 13, 18] {
+                cases.append(
+                    .init(
+                        kernel: kernel, stride: stride, width: width, channels: 20, height: 3, activation: .silu)
+                )
+            }
             for channels in [1, 4, 8, 16, 17, 48, 100] {
                 cases.append(
                     .init(

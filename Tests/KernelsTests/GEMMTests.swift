@@ -22,6 +22,11 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
         for n in [1, 4, 5, 8, 12, 15, 16, 17, 31, 32, 33, 40, 47, 48, 49, 64, 65, 80, 100] {
             cases.append(.init(m: 15, n: n, run: 7, taps: 1, activation: .relu6, residual: true))
         }
+        for m in 1...9 {
+            for n in [16, 32, 48] {
+                cases.append(.init(m: m, n: n, run: 5, taps: 1, activation: .silu, residual: m % 2 == 0))
+            }
+        }
         for run in [1, 2, 3, 4, 5, 8, 27, 130] {
             cases.append(.init(m: 13, n: 33, run: run, taps: 1, activation: .silu, residual: false))
             cases.append(.init(m: 5, n: 20, run: run, taps: 3, activation: .sigmoid, residual: true))
@@ -147,6 +152,24 @@ struct GEMMTests {
                 let row = c.prefix(n).map(\.bitPattern)
                 if let first { #expect(row == first, "\(table.isa) m \(m)") } else { first = row }
             }
+        }
+    }
+
+    /// A copy of the matrix with gates in its weights has, bit for bit, the packing of such weights.
+    @Test(arguments: [1, 20, 33, 48, 100]) func gatesTheWeightsOfEveryColumn(columns: Int) {
+        let inputs = 7
+        for table in KernelTable.available {
+            var random = SplitMix64(seed: UInt64(columns))
+            let (weights, bias, gate) = (random.floats(columns * inputs), random.floats(columns), random.floats(inputs))
+            let plain = PackedMatrix(table: table, columns: columns, inputs: inputs, weights: weights, bias: bias)
+            let expected = PackedMatrix(
+                table: table, columns: columns, inputs: inputs,
+                weights: weights.enumerated().map { $1 * gate[$0 % inputs] }, bias: bias)
+            let gated = GuardedFloats(count: plain.packedCount, repeating: .nan)
+            plain.gateUnsafe(by: gate, into: gated.pointer)
+            let packed = expected.panel(startingAt: 0)
+            #expect(gated.values == (0..<plain.packedCount).map { packed[$0] }, "\(table.isa)")
+            #expect(gated.frontIsIntact)
         }
     }
 

@@ -45,7 +45,13 @@ INLINE void exponentials_of_negatives(const size_t count, const vf* x, vf* resul
     vf r[8], shifted[8];
     EACH r[i] = minimum(maximum(x[i], (vf)(-87.0f)), (vf)(87.0f));
     EACH shifted[i] = multiply_add(r[i], (vf)-0x1.715476p+0f, round_to_integer);
+#if FUSED
     EACH r[i] = multiply_add(shifted[i] - round_to_integer, (vf)0x1.62e430p-1f, r[i]);
+#else
+    // ln 2 in two parts, the first so short that its product is exact.
+    EACH r[i] =
+        (shifted[i] - round_to_integer) * 0x1.7f7d1cp-20f + ((shifted[i] - round_to_integer) * 0x1.62e400p-1f + r[i]);
+#endif
     EACH result[i] = multiply_add((vf)-0x1.0fa80ep-7f, r[i], (vf)0x1.573a86p-5f);
     EACH result[i] = multiply_add(result[i], r[i], (vf)-0x1.555a6cp-3f);
     EACH result[i] = multiply_add(result[i], r[i], (vf)0x1.fffdc4p-2f);
