@@ -15,6 +15,8 @@
 
 #include "templates/f32_depthwise.h"
 
+#include "templates/f32_winograd.h"
+
 #include "templates/f32_elementwise.h"
 
 #include "templates/table.h"

@@ -5,7 +5,10 @@ import Parallelism
 /// a few rows of scratch.
 extension Execution {
     func runRows(_ segment: SegmentPlan, _ tensors: Tensors, rowsAtOnce: Int) {
-        forEachRange(of: segment.output.height, atLeast: 2) { rows, slot in
+        let height = segment.output.height
+        let unit = segment.front?.rowUnit ?? 1
+        forEachRange(of: (height + unit - 1) / unit, atLeast: 2 / unit) { units, slot in
+            let rows = units.lowerBound * unit..<min(units.upperBound * unit, height)
             var cursor = ScratchCursor(scratch.floats(segment.rowScratchSize(rowsAtOnce), slot: slot))
             if segment.depthwise == nil {
                 makeRows(segment, tensors, rows, rowsAtOnce: rowsAtOnce, slot: slot, &cursor)
@@ -36,8 +39,15 @@ extension Execution {
             let chunk = first..<min(first + rowsAtOnce, rows.upperBound)
             var copies = cursor
             timed(.front, slot: slot) {
-                makeMiddleRows(segment, tensors, chunk, residual: middle == nil ? residual : nil, &copies) { y in
-                    middle.map { $0 + (y - first) * width * stride } ?? tensors.output + y * outPitch
+                let residual = middle == nil ? residual : nil
+                if let winograd = segment.front?.winograd {
+                    makeWinogradRows(
+                        segment, winograd, tensors, chunk, into: middle ?? tensors.output + first * outPitch,
+                        residual: residual.map { $0 + first * outPitch }, &copies)
+                } else {
+                    makeMiddleRows(segment, tensors, chunk, residual: residual, &copies) { y in
+                        middle.map { $0 + (y - first) * width * stride } ?? tensors.output + y * outPitch
+                    }
                 }
             }
             if let middle {
@@ -160,6 +170,29 @@ extension Execution {
         }
     }
 
+    /// Rows `rows` of what a front of Winograd's makes, one behind the other.
+    /// - Precondition: the first is an even one.
+    private func makeWinogradRows(
+        _ segment: SegmentPlan, _ front: PackedWinograd, _ tensors: Tensors, _ rows: Range<Int>,
+        into out: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?, _ cursor: inout ScratchCursor
+    ) {
+        let (input, middle) = (segment.input, segment.middle)
+        let rowCount = (rows.count + 1) / 2 * 2 + 2
+        withUnsafeTemporaryAllocation(of: UnsafePointer<Float>?.self, capacity: rowCount) { inputRows in
+            for row in 0..<rowCount {
+                let y = rows.lowerBound + row - 1
+                inputRows[row] =
+                    y >= 0 && y < input.height
+                    ? UnsafePointer(tensors.input + y * input.width * input.stride) : plan.zeroRow.pointer
+            }
+            front.convolveRowsUnsafe(
+                inputRows.baseAddress!, columnStride: input.stride, into: out, residual: residual,
+                outStride: middle.stride, outRowStride: middle.width * middle.stride, width: middle.width,
+                height: rows.count, activation: segment.front!.activation,
+                scratch: cursor.take(front.scratchSize(height: rows.count, width: middle.width)))
+        }
+    }
+
     /// Projects `pixels` pixels that lie one behind the other.
     private func project(
         _ segment: SegmentPlan, from inner: UnsafeMutablePointer<Float>, pixels: Int, firstPixel: Int, tensors: Tensors
@@ -187,7 +220,9 @@ extension SegmentPlan {
         let made = depthwise.map { (rowsAtOnce - 1) * depthwiseStride + $0.kernel } ?? rowsAtOnce
         let ring = rounded(made * paddedWidth * middle.stride)
         let inner = rounded(rowsAtOnce * output.width * middle.stride)
-        let copies = front.map { rounded(((made - 1) * $0.stride + $0.kernel) * $0.rowPitch) } ?? 0
+        let copies =
+            front?.winograd.map { rounded($0.scratchSize(height: rowsAtOnce, width: middle.width)) }
+            ?? front.map { rounded(((made - 1) * $0.stride + $0.kernel) * $0.rowPitch) } ?? 0
         return ring + inner + copies
     }
 }

@@ -100,7 +100,8 @@ final class FloatPlan: Sendable {
                     count: Session.mostImages, step: channelStride($0.classifier.outputs)))
         }
         singleTap = OffsetTable([0])
-        zeroRow = ZeroRow(count: segments.map { $0.paddedWidth * $0.middle.stride }.max()!)
+        zeroRow = ZeroRow(
+            count: segments.map { max($0.paddedWidth * $0.middle.stride, $0.input.width * $0.input.stride) }.max()!)
         multiplyAccumulates =
             segments.map(\.multiplyAccumulates).reduce(0, +)
             + (tail.map {
@@ -152,7 +153,7 @@ extension SegmentPlan {
     /// Of one image.
     var multiplyAccumulates: Int {
         var sum = 0
-        if let front { sum += middle.pixels * front.matrix.depth * front.matrix.columns }
+        if let front { sum += middle.pixels * front.multiplyAccumulates }
         if let depthwise { sum += output.pixels * depthwise.channels * depthwise.kernel * depthwise.kernel }
         if let squeeze {
             sum += squeeze.reduce.depth * squeeze.reduce.columns + squeeze.expand.depth * squeeze.expand.columns

@@ -46,8 +46,8 @@ extension SegmentPlan {
         var bytes = 0
         if let front {
             name += front.kernel == 1 ? "→\(middle.channels)" : "→\(middle.channels) k\(front.kernel)/\(front.stride)"
-            work[.front] = middle.pixels * front.matrix.depth * front.matrix.columns
-            bytes += front.matrix.bytes
+            work[.front] = middle.pixels * front.multiplyAccumulates
+            bytes += front.bytes
         }
         if let depthwise {
             name += " dw\(depthwise.kernel)/\(depthwiseStride)"

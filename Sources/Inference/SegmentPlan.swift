@@ -30,7 +30,13 @@ final class OffsetTable: @unchecked Sendable {  // immutable after init
 
 /// The front convolution of a segment, packed.
 struct FrontPlan: Sendable {
-    let matrix: PackedMatrix
+    enum Weights: Sendable {
+        case direct(PackedMatrix)
+        /// Of every 3×3 of stride 1 between stored tensors or in front of a projection.
+        case winograd(PackedWinograd)
+    }
+
+    let weights: Weights
     let activation: KernelActivation
     let kernel: Int
     let stride: Int
@@ -45,6 +51,35 @@ struct FrontPlan: Sendable {
     let run: Int
 
     var isPointwise: Bool { kernel == 1 && stride == 1 }
+
+    /// - Precondition: it is not Winograd's.
+    var matrix: PackedMatrix {
+        guard case .direct(let matrix) = weights else { preconditionFailure("a front in 16 matrices") }
+        return matrix
+    }
+
+    var winograd: PackedWinograd? {
+        if case .winograd(let weights) = weights { weights } else { nil }
+    }
+
+    /// Output rows that no task may cut apart: Winograd's tiles have two.
+    var rowUnit: Int { winograd == nil ? 1 : 2 }
+
+    /// What the packed weights and biases take.
+    var bytes: Int {
+        switch weights {
+        case .direct(let matrix): matrix.bytes
+        case .winograd(let weights): weights.bytes
+        }
+    }
+
+    /// Of an output pixel, as the convolution is defined: of these Winograd's does 4/9.
+    var multiplyAccumulates: Int {
+        switch weights {
+        case .direct(let matrix): matrix.depth * matrix.columns
+        case .winograd(let weights): kernel * kernel * weights.inputs * weights.columns
+        }
+    }
 }
 
 /// A segment at a given input size, with packed weights and the way in which it is cut into tasks.
@@ -123,9 +158,12 @@ extension SegmentPlan {
         }
         self.middle = middle
         let middleStride = middle.stride
-        front = segment.front.map {
-            FrontPlan($0, input: input, padding: padding, table: table, imageRowPitch: imageRowPitch)
+        let front = segment.front.map {
+            FrontPlan(
+                $0, input: input, padding: padding, table: table, imageRowPitch: imageRowPitch,
+                feedsDepthwise: segment.depthwise != nil)
         }
+        self.front = front
 
         var output = middle
         if let layer = segment.depthwise {
@@ -159,19 +197,24 @@ extension SegmentPlan {
             strategy = .slices
         } else {
             // As many rows as fit, at least one: more rows mean longer products and fewer reads of the weights.
-            let stride = depthwiseStride
-            var rows = 1
-            while rows < output.height,
-                (rows * stride + (depthwise?.kernel ?? 1)) * paddedWidth * middleStride
-                    + (rows + 1) * output.width * middleStride <= Self.rowScratch
-            { rows += 1 }
+            let made = (kernel: depthwise?.kernel ?? 1, stride: depthwiseStride)
+            let (madePitch, innerPitch) = (paddedWidth * middleStride, output.width * middleStride)
+            func scratch(_ rows: Int) -> Int {
+                if let winograd = front?.winograd {
+                    return winograd.scratchSize(height: rows, width: middle.width) + rows * innerPitch
+                }
+                return ((rows - 1) * made.stride + made.kernel) * madePitch + rows * innerPitch
+            }
+            let unit = front?.rowUnit ?? 1
+            var rows = unit
+            while rows < output.height, scratch(rows + unit) <= Self.rowScratch { rows += unit }
             strategy = .rows(rowsAtOnce: rows)
         }
 
         let vectors = table.vectors(for: middle.channels)
         let count = max(1, middle.channels / Self.sliceWidth)
         slices =
-            front?.matrix.groups(atMost: count)
+            (slicesFit ? front?.matrix.groups(atMost: count) : nil)
             ?? (0..<count).map {
                 let first = $0 * vectors / count
                 return (first, ($0 + 1) * vectors / count - first)
@@ -199,7 +242,8 @@ extension SegmentPlan {
 
 extension FrontPlan {
     init(
-        _ layer: DenseLayer, input: TensorShape, padding: Padding, table: KernelTable, imageRowPitch: Int?
+        _ layer: DenseLayer, input: TensorShape, padding: Padding, table: KernelTable, imageRowPitch: Int?,
+        feedsDepthwise: Bool
     ) {
         kernel = layer.kernel
         stride = layer.stride
@@ -212,7 +256,14 @@ extension FrontPlan {
         let paddedWidth = max(input.width + left, (outputs - 1) * layer.stride + layer.kernel)
         let rowPitch = imageRowPitch ?? paddedWidth * pixelStride
         self.rowPitch = rowPitch
-        matrix = PackedMatrix(layer, table: table)
+        if layer.kernel == 3 && layer.stride == 1 && imageRowPitch == nil && !feedsDepthwise {
+            weights = .winograd(
+                PackedWinograd(
+                    table: table, columns: layer.outputs, inputs: layer.inputs, weights: layer.weights,
+                    bias: layer.bias))
+        } else {
+            weights = .direct(PackedMatrix(layer, table: table))
+        }
         if layer.kernel == 1 {
             taps = OffsetTable([0])
             tapCount = 1

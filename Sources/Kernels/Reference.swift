@@ -80,4 +80,31 @@ public enum Reference {
         }
         return result
     }
+
+    /// Bᵀ · d · B of Winograd's F(2×2, 3×3).
+    ///
+    /// Shapes: d `[4][4]`, result `[4][4]`.
+    public static func winogradInput(_ d: [Double]) -> [Double] {
+        bothSides(of: d, times: [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
+    }
+
+    /// Aᵀ · m · A of Winograd's F(2×2, 3×3).
+    ///
+    /// Shapes: m `[4][4]`, result `[2][2]`.
+    public static func winogradOutput(_ m: [Double]) -> [Double] {
+        bothSides(of: m, times: [[1, 1, 1, 0], [0, 1, -1, -1]])
+    }
+
+    /// t · x · tᵀ of a square x.
+    private static func bothSides(of x: [Double], times t: [[Double]]) -> [Double] {
+        t.flatMap { row in
+            t.map { column in
+                var sum = 0.0
+                for (i, a) in row.enumerated() {
+                    for (j, b) in column.enumerated() { sum += a * b * x[i * column.count + j] }
+                }
+                return sum
+            }
+        }
+    }
 }

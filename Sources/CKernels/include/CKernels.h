@@ -1,7 +1,7 @@
 // SIMD micro-kernels for 32-bit floating point, one table of them per instruction set.
 //
-// Every kernel computes each output element as one chain of fused multiply-adds in a fixed order, whatever the tile, so
-// that all instruction sets with FMA give the same bits.
+// Every kernel computes each output element as one chain of fused multiply-adds or of additions in a fixed order,
+// whatever the tile, so that all instruction sets with FMA give the same bits.
 //
 // Activations are NHWC. The distance between two pixels (the channel stride) is a multiple of KERNEL_CHANNEL_ALIGNMENT
 // floats. Kernels read and write whole vectors: the lanes between the channel count and the channel stride are
@@ -64,6 +64,39 @@ struct f32_depthwise {
     enum kernel_activation activation;
 };
 
+// A row of 4×4 tiles of the input, each two columns behind the one before, as Winograd's F(2×2, 3×3) multiplies them:
+// out[p][tile][c] = (Bᵀ · d · B)[p / 4][p % 4], d[i][j] = rows[i][2 · tile + j - 1][c], zero outside the columns.
+//
+// Bᵀ = (1 0 -1 0 | 0 1 1 0 | 0 -1 1 0 | 0 1 0 -1).
+struct f32_winograd_input {
+    const float* const* rows; // [4], each at column 0
+    size_t column_stride;     // floats between two columns
+    size_t width;             // columns of the input
+    float* out;
+    size_t position_stride; // floats between two of the 16 positions
+    size_t tile_stride;     // floats between two tiles
+    size_t tiles;
+    size_t vectors; // channels to compute, in vectors of the table's width
+};
+
+// The 2×2 outputs of a row of tiles from the products of their 16 positions, less where the picture ends:
+// out[y][x][c] = activation((Aᵀ · m · A)[y][x % 2]) + residual[y][x][c], m[i][j] = in[4 · i + j][x / 2][c].
+//
+// Aᵀ = (1 1 1 0 | 0 1 -1 -1).
+struct f32_winograd_output {
+    const float* in;
+    size_t position_stride; // floats between two of the 16 positions
+    size_t tile_stride;     // floats between two tiles
+    float* out;
+    const float* residual; // laid out as `out`, or NULL
+    size_t out_stride;     // floats between two output columns
+    size_t out_row_stride; // floats between two output rows
+    size_t width;          // output columns
+    size_t height;         // output rows: 1 or 2
+    size_t vectors;        // channels to compute, in vectors of the table's width
+    enum kernel_activation activation;
+};
+
 struct kernel_table {
     size_t vector_width;    // in floats
     int fused_multiply_add; // whether products are fused, and the bits those of every other such table
@@ -75,6 +108,8 @@ struct kernel_table {
     size_t (*f32_gemm_tile_rows)(size_t panel);
     void (*f32_gemm)(const struct f32_gemm* arguments);
     void (*f32_depthwise)(const struct f32_depthwise* arguments);
+    void (*f32_winograd_input)(const struct f32_winograd_input* arguments);
+    void (*f32_winograd_output)(const struct f32_winograd_output* arguments);
 
     // sums[c] += Σ_x in[x][c], x ascending.
     void (*f32_column_sum)(const float* in, size_t stride, size_t width, size_t vectors, float* sums);

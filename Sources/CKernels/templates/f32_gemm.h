@@ -10,13 +10,7 @@ INLINE void gemm_activate_rows(const size_t rows, const size_t panel, const stru
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows * panel; i++)
         x[i] = load(g->c + g->c_offset[m + i / panel] + column + i % panel * VECTOR_WIDTH);
-    if (g->activation == KERNEL_ACTIVATION_SILU) {
-        silu(rows * panel, x);
-    } else {
-#pragma clang loop unroll(full)
-        for (size_t i = 0; i < rows * panel; i++)
-            x[i] = activate(x[i], g->activation);
-    }
+    activate_all(rows * panel, x, g->activation);
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows * panel; i++) {
         const size_t at = column + i % panel * VECTOR_WIDTH;

@@ -92,3 +92,14 @@ INLINE vf activate(vf x, enum kernel_activation activation) {
     }
     return x;
 }
+
+// As above for several vectors; `count` is constant once inlined, and 8 at the most.
+INLINE void activate_all(const size_t count, vf* x, enum kernel_activation activation) {
+    if (activation == KERNEL_ACTIVATION_SILU) {
+        silu(count, x);
+        return;
+    }
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < count; i++)
+        x[i] = activate(x[i], activation);
+}
