@@ -5,6 +5,7 @@
 #define VECTOR_WIDTH 16
 #define FUSED 1
 #define DEPTHWISE_ROWS 2
+#define GEMM_HALVES 1
 #define GEMM_ROWS_1 14
 #define GEMM_ROWS_2 14
 #define GEMM_ROWS_3 9

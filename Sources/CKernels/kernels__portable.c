@@ -10,6 +10,7 @@
 #define VECTOR_WIDTH 4
 #define FUSED PORTABLE_FUSED
 #define DEPTHWISE_ROWS 1
+#define GEMM_HALVES 0
 #define GEMM_ROWS_1 12
 #define GEMM_ROWS_2 6
 #define GEMM_ROWS_3 3

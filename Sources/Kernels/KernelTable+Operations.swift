@@ -68,9 +68,16 @@ extension PackedMatrix {
             a: a.pointer, a_stride: a.stride, tap_offset: taps.offsets, taps: taps.count, k: taps.run,
             b: gated ?? panel(startingAt: group?.first ?? 0), c: c.pointer, c_offset: c.offsets,
             residual: residual?.pointer, residual_offset: residual?.offsets, m: rows,
-            vectors: group?.vectors ?? vectors,
+            vectors: group?.vectors ?? vectors, ends_in_half: endsInHalf(group) ? 1 : 0,
             activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows)
         table.pointer.pointee.f32_gemm(&arguments)
+    }
+
+    /// Whether the upper half of the last vector of `group` holds no column.
+    @inline(__always)
+    func endsInHalf(_ group: (first: Int, vectors: Int)?) -> Bool {
+        let end = (group.map { $0.first + $0.vectors } ?? vectors) * table.vectorWidth
+        return end - columns >= table.vectorWidth / 2
     }
 
     /// Writes the packed matrix with each input's weights multiplied by that input's gate, biases as they are: its

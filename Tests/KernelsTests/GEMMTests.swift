@@ -23,7 +23,7 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
             cases.append(.init(m: 15, n: n, run: 7, taps: 1, activation: .relu6, residual: true))
         }
         for m in 1...9 {
-            for n in [16, 32, 48] {
+            for n in [16, 24, 32, 40, 48] {
                 cases.append(.init(m: m, n: n, run: 5, taps: 1, activation: .silu, residual: m % 2 == 0))
             }
         }
@@ -75,6 +75,7 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
                         b: packed.panel(startingAt: 0), c: output.pointer, c_offset: cOffsets.baseAddress,
                         residual: skip == nil ? nil : residualMemory.pointer,
                         residual_offset: residualOffsets.baseAddress, m: m, vectors: packed.vectors,
+                        ends_in_half: packed.endsInHalf(nil) ? 1 : 0,
                         activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows)
                     table.pointer.pointee.f32_gemm(&arguments)
                 }
@@ -144,6 +145,7 @@ struct GEMMTests {
                                 arguments.c_offset = cOffsets.baseAddress
                                 arguments.m = m
                                 arguments.vectors = packed.vectors
+                                arguments.ends_in_half = m % 2 == 0 && packed.endsInHalf(nil) ? 1 : 0
                                 table.pointer.pointee.f32_gemm(&arguments)
                             }
                         }

@@ -1,6 +1,25 @@
 // Matrix product over pixels. Before including, define GEMM_ROWS_1, GEMM_ROWS_2 and GEMM_ROWS_3: how many rows a tile
-// of one, two and three vectors holds at most, such that accumulators, a row of b and a broadcast fit in the registers.
+// of one, two and three vectors holds at most, such that accumulators, a row of b and a broadcast fit in the registers;
+// and GEMM_HALVES: 1 where a last vector of which no more than half is asked for is made by operations of half the
+// width.
 #define GEMM_ROWS_MAX 16
+
+#if GEMM_HALVES
+typedef float vh __attribute__((ext_vector_type(VECTOR_WIDTH / 2)));
+typedef float vh_unaligned __attribute__((ext_vector_type(VECTOR_WIDTH / 2), aligned(4), may_alias));
+
+INLINE vh load_half(const float* p) {
+    return *(const vh_unaligned*)p;
+}
+INLINE vh lower_half(vf x) {
+    return x.lo;
+}
+INLINE vf widened(vh x) {
+    vf result = (vf)0.0f;
+    result.lo = x;
+    return result;
+}
+#endif
 
 // Activates `rows` × `panel` stored vectors, both constant once inlined and 8 together at the most, and adds the
 // residual to them.
@@ -47,15 +66,27 @@ static __attribute__((noinline)) void KERNEL(f32_gemm_activate)(const struct f32
 #define GEMM_ELEMENT(i, k)                                                                                             \
     (*(const float*)(at[(i) / 5] + ((i) % 5 == 3 ? three : (i) % 5 * stride) + (k) * sizeof(float)))
 
+// The half vector behind the whole ones.
+#if GEMM_HALVES
+#define GEMM_HALF_ROW const vh half_row = half ? load_half(b + whole * VECTOR_WIDTH) : (vh)0.0f;
+#define GEMM_HALF_STEP                                                                                                 \
+    if (half) half_sum[i] = __builtin_elementwise_fma(lower_half(x), half_row, half_sum[i]);
+#else
+#define GEMM_HALF_ROW
+#define GEMM_HALF_STEP
+#endif
+
 // `steps` products of each row with b's rows, `steps` a constant.
 #define GEMM_STEPS(steps)                                                                                              \
     _Pragma("clang loop unroll(full)") for (size_t k = 0; k < (steps); k++) {                                          \
         vf row[3];                                                                                                     \
-        _Pragma("clang loop unroll(full)") for (size_t j = 0; j < panel; j++) row[j] = load(b + j * VECTOR_WIDTH);     \
+        _Pragma("clang loop unroll(full)") for (size_t j = 0; j < whole; j++) row[j] = load(b + j * VECTOR_WIDTH);     \
+        GEMM_HALF_ROW                                                                                                  \
         _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows; i++) {                                         \
             const vf x = (vf)GEMM_ELEMENT(i, k);                                                                       \
-            _Pragma("clang loop unroll(full)") for (size_t j = 0; j < panel; j++) sum[i][j] =                          \
+            _Pragma("clang loop unroll(full)") for (size_t j = 0; j < whole; j++) sum[i][j] =                          \
                 multiply_add(x, row[j], sum[i][j]);                                                                    \
+            GEMM_HALF_STEP                                                                                             \
         }                                                                                                              \
         b += panel * VECTOR_WIDTH;                                                                                     \
     }                                                                                                                  \
@@ -64,15 +95,25 @@ static __attribute__((noinline)) void KERNEL(f32_gemm_activate)(const struct f32
         OPAQUE(at[q]);                                                                                                 \
     }
 
-// One tile: `rows` × (`panel` vectors), both constant once inlined.
-INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_gemm* g, size_t m, const float* b,
-                      size_t column) {
+// One tile: `rows` × (`panel` vectors), the last of them but a half where `half` is 1; all constant once inlined.
+INLINE void gemm_tile(const size_t rows, const size_t panel, const size_t half, const struct f32_gemm* g, size_t m,
+                      const float* b, size_t column) {
+    const size_t whole = panel - half;
     vf sum[GEMM_ROWS_MAX][3];
+#if GEMM_HALVES
+    vh half_sum[GEMM_ROWS_MAX];
+    if (half) {
+        const vh bias = load_half(b + whole * VECTOR_WIDTH);
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < rows; i++)
+            half_sum[i] = bias;
+    }
+#endif
     size_t stride = g->a_stride * sizeof(float), three = 3 * stride;
     OPAQUE(three);
     const char* first = (const char*)(g->a + m * g->a_stride);
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < panel; j++) {
+    for (size_t j = 0; j < whole; j++) {
         const vf bias = load(b + j * VECTOR_WIDTH);
 #pragma clang loop unroll(full)
         for (size_t i = 0; i < rows; i++)
@@ -94,6 +135,14 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_ge
             GEMM_STEPS(1)
         }
     }
+
+#if GEMM_HALVES
+    if (half) {
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < rows; i++)
+            sum[i][whole] = widened(half_sum[i]);
+    }
+#endif
 
     float* c = g->c + column;
     const uint32_t* offset = g->c_offset + m;
@@ -132,40 +181,56 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const struct f32_ge
     }
 }
 
-#define GEMM_TILE(rows, panel)                                                                                         \
-    static __attribute__((noinline)) void PASTE(f32_gemm_##rows##x##panel##v__,                                        \
-                                                ISA)(const struct f32_gemm* g, size_t m, const float* b, size_t c) {   \
-        gemm_tile(rows, panel, g, m, b, c);                                                                            \
+// Tiles are called after their rows and vectors, `14x2v`, or `14x2h` where the last vector is a half.
+#define GEMM_TILE_NAME(rows, kind) PASTE(f32_gemm_##rows##x##kind##__, ISA)
+#define GEMM_TILE(rows, panel, half, kind)                                                                             \
+    static __attribute__((noinline)) void GEMM_TILE_NAME(rows, kind)(const struct f32_gemm* g, size_t m,               \
+                                                                     const float* b, size_t column) {                  \
+        gemm_tile(rows, panel, half, g, m, b, column);                                                                 \
     }
-#define GEMM_TILE_NAME(rows, panel) PASTE(f32_gemm_##rows##x##panel##v__, ISA)
-#define GEMM_TILES_3(panel) GEMM_TILE(1, panel) GEMM_TILE(2, panel) GEMM_TILE(3, panel)
-#define GEMM_TILES_6(panel) GEMM_TILES_3(panel) GEMM_TILE(4, panel) GEMM_TILE(5, panel) GEMM_TILE(6, panel)
-#define GEMM_TILES_8(panel) GEMM_TILES_6(panel) GEMM_TILE(7, panel) GEMM_TILE(8, panel)
-#define GEMM_TILES_9(panel) GEMM_TILES_8(panel) GEMM_TILE(9, panel)
-#define GEMM_TILES_12(panel) GEMM_TILES_9(panel) GEMM_TILE(10, panel) GEMM_TILE(11, panel) GEMM_TILE(12, panel)
-#define GEMM_TILES_14(panel) GEMM_TILES_12(panel) GEMM_TILE(13, panel) GEMM_TILE(14, panel)
-#define GEMM_NAMES_3(panel) 0, GEMM_TILE_NAME(1, panel), GEMM_TILE_NAME(2, panel), GEMM_TILE_NAME(3, panel)
-#define GEMM_NAMES_6(panel)                                                                                            \
-    GEMM_NAMES_3(panel), GEMM_TILE_NAME(4, panel), GEMM_TILE_NAME(5, panel), GEMM_TILE_NAME(6, panel)
-#define GEMM_NAMES_8(panel) GEMM_NAMES_6(panel), GEMM_TILE_NAME(7, panel), GEMM_TILE_NAME(8, panel)
-#define GEMM_NAMES_9(panel) GEMM_NAMES_8(panel), GEMM_TILE_NAME(9, panel)
-#define GEMM_NAMES_12(panel)                                                                                           \
-    GEMM_NAMES_9(panel), GEMM_TILE_NAME(10, panel), GEMM_TILE_NAME(11, panel), GEMM_TILE_NAME(12, panel)
-#define GEMM_NAMES_14(panel) GEMM_NAMES_12(panel), GEMM_TILE_NAME(13, panel), GEMM_TILE_NAME(14, panel)
+#define GEMM_TILES_3(...) GEMM_TILE(1, __VA_ARGS__) GEMM_TILE(2, __VA_ARGS__) GEMM_TILE(3, __VA_ARGS__)
+#define GEMM_TILES_6(...)                                                                                              \
+    GEMM_TILES_3(__VA_ARGS__) GEMM_TILE(4, __VA_ARGS__) GEMM_TILE(5, __VA_ARGS__) GEMM_TILE(6, __VA_ARGS__)
+#define GEMM_TILES_8(...) GEMM_TILES_6(__VA_ARGS__) GEMM_TILE(7, __VA_ARGS__) GEMM_TILE(8, __VA_ARGS__)
+#define GEMM_TILES_9(...) GEMM_TILES_8(__VA_ARGS__) GEMM_TILE(9, __VA_ARGS__)
+#define GEMM_TILES_12(...)                                                                                             \
+    GEMM_TILES_9(__VA_ARGS__) GEMM_TILE(10, __VA_ARGS__) GEMM_TILE(11, __VA_ARGS__) GEMM_TILE(12, __VA_ARGS__)
+#define GEMM_TILES_14(...) GEMM_TILES_12(__VA_ARGS__) GEMM_TILE(13, __VA_ARGS__) GEMM_TILE(14, __VA_ARGS__)
+#define GEMM_NAMES_3(kind) 0, GEMM_TILE_NAME(1, kind), GEMM_TILE_NAME(2, kind), GEMM_TILE_NAME(3, kind)
+#define GEMM_NAMES_6(kind) GEMM_NAMES_3(kind), GEMM_TILE_NAME(4, kind), GEMM_TILE_NAME(5, kind), GEMM_TILE_NAME(6, kind)
+#define GEMM_NAMES_8(kind) GEMM_NAMES_6(kind), GEMM_TILE_NAME(7, kind), GEMM_TILE_NAME(8, kind)
+#define GEMM_NAMES_9(kind) GEMM_NAMES_8(kind), GEMM_TILE_NAME(9, kind)
+#define GEMM_NAMES_12(kind)                                                                                            \
+    GEMM_NAMES_9(kind), GEMM_TILE_NAME(10, kind), GEMM_TILE_NAME(11, kind), GEMM_TILE_NAME(12, kind)
+#define GEMM_NAMES_14(kind) GEMM_NAMES_12(kind), GEMM_TILE_NAME(13, kind), GEMM_TILE_NAME(14, kind)
 
 // clang-format off
-PASTE(GEMM_TILES_, GEMM_ROWS_1)(1)
-PASTE(GEMM_TILES_, GEMM_ROWS_2)(2)
-PASTE(GEMM_TILES_, GEMM_ROWS_3)(3)
-    // clang-format on
+PASTE(GEMM_TILES_, GEMM_ROWS_1)(1, 0, 1v)
+PASTE(GEMM_TILES_, GEMM_ROWS_2)(2, 0, 2v)
+PASTE(GEMM_TILES_, GEMM_ROWS_3)(3, 0, 3v)
+#if GEMM_HALVES
+PASTE(GEMM_TILES_, GEMM_ROWS_2)(2, 1, 2h)
+PASTE(GEMM_TILES_, GEMM_ROWS_3)(3, 1, 3h)
+#endif
 
-    typedef void (*gemm_tile_function)(const struct f32_gemm*, size_t, const float*, size_t);
+typedef void (*gemm_tile_function)(const struct f32_gemm*, size_t, const float*, size_t);
+// clang-format on
 static const size_t gemm_rows[4] = {0, GEMM_ROWS_1, GEMM_ROWS_2, GEMM_ROWS_3};
+// By the vectors of a panel, and its rows.
 static const gemm_tile_function gemm_tiles[4][GEMM_ROWS_MAX] = {
     {0},
-    {PASTE(GEMM_NAMES_, GEMM_ROWS_1)(1)},
-    {PASTE(GEMM_NAMES_, GEMM_ROWS_2)(2)},
-    {PASTE(GEMM_NAMES_, GEMM_ROWS_3)(3)},
+    {PASTE(GEMM_NAMES_, GEMM_ROWS_1)(1v)},
+    {PASTE(GEMM_NAMES_, GEMM_ROWS_2)(2v)},
+    {PASTE(GEMM_NAMES_, GEMM_ROWS_3)(3v)},
+};
+// The same with a half as the last vector, where there are such tiles.
+static const gemm_tile_function gemm_half_tiles[4][GEMM_ROWS_MAX] = {
+    {0},
+    {0},
+#if GEMM_HALVES
+    {PASTE(GEMM_NAMES_, GEMM_ROWS_2)(2h)},
+    {PASTE(GEMM_NAMES_, GEMM_ROWS_3)(3h)},
+#endif
 };
 
 // Panels of two vectors; a last odd vector goes into one panel of three.
@@ -185,10 +250,12 @@ static void KERNEL(f32_gemm)(const struct f32_gemm* g) {
         const size_t panel = KERNEL(f32_gemm_panel_vectors)(remaining, g->panel_vectors);
         size_t most = gemm_rows[panel];
         if (g->tile_rows > 0 && g->tile_rows < most) most = g->tile_rows;
+        const gemm_tile_function* functions = gemm_tiles[panel];
+        if (g->ends_in_half && remaining == panel && gemm_half_tiles[panel][1]) functions = gemm_half_tiles[panel];
         size_t tiles = (g->m + most - 1) / most;
         for (size_t m = 0; m < g->m; tiles--) {
             const size_t rows = (g->m - m + tiles - 1) / tiles; // as even as whole rows allow
-            gemm_tiles[panel][rows](g, m, b, column);
+            functions[rows](g, m, b, column);
             m += rows;
         }
         b += panel * VECTOR_WIDTH * (1 + g->taps * g->k);
