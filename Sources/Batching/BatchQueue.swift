@@ -125,7 +125,7 @@ extension BatchQueue {
             Entry(element: element, reservation: reservation, deadline: places.deadline, enqueuedAt: now))
         if let deadline = places.deadline { earliestDeadline = min(deadline, earliestDeadline ?? deadline) }
         // While others are being prepared the batch is worth waiting for, but not any longer than it takes to fill.
-        if canRunHere, preparingCount == 0 || waiting.count >= configuration.maxBatchSize {
+        if canRunHere, preparingCount == 0 || waiting.count >= worthwhileSize {
             return startBatch(isScheduled: false, now: now)
         }
         return (nil, settle(now))
@@ -214,12 +214,20 @@ extension BatchQueue {
         entry.enqueuedAt.advanced(byNanoseconds: configuration.maxQueueDelayNanoseconds)
     }
 
-    /// How many elements the next batch takes: an equal share for each slot whose worker has nothing to prepare, and
-    /// with a queue delay, which asks for large batches, all.
+    /// How many elements are worth running together. The first of a batch waits for the last, which pays only where
+    /// all have to wait: with fewer than four places in use for each worker every element runs by itself, with more of
+    /// them batches grow. With a queue delay, which asks for large batches, they are as large as may be.
+    private var worthwhileSize: Int {
+        guard configuration.maxQueueDelayMicroseconds == 0 else { return configuration.maxBatchSize }
+        return max(1, min(configuration.maxBatchSize, placesInUse / (2 * configuration.workerCount)))
+    }
+
+    /// How many elements the next batch takes: an equal share for each slot whose worker has nothing to prepare, as far
+    /// as that is worth it; with a queue delay all.
     private var share: Int {
         guard configuration.maxQueueDelayMicroseconds == 0 else { return configuration.maxBatchSize }
         let sharers = max(1, configuration.workerCount - runningCount - preparingCount)
-        return max(1, min(configuration.maxBatchSize, (waiting.count + sharers - 1) / sharers))
+        return max(1, min(worthwhileSize, (waiting.count + sharers - 1) / sharers))
     }
 
     private mutating func takeBatch(_ now: Instant) -> Batch {

@@ -17,14 +17,12 @@ import Parallelism
 ///   queue's head again, so that a stream of batches starves neither preparations nor another model's batcher.
 /// - Elements leave in the order in which they were enqueued.
 /// - A worker that has just enqueued an element runs a batch on the spot when nothing else is being prepared (a lone
-///   request pays for no second way through the queue) or when the batch is full (waiting would gain nothing).
+///   request pays for no second way through the queue) or when as many are ready as are worth a batch.
 /// - Where several workers are free, they share what waits evenly, and need no barrier between them. With a queue
 ///   delay, which asks for large batches, one takes it all.
 ///
-/// With 2 workers and 16 connections that each send the next image after an answer: both workers prepare what is
-/// queued; after `maxBatchSize` elements one of them runs these while the other goes on preparing, until it has a full
-/// batch too or nothing is left to prepare. Answers then bring new images, which queue up behind at most one scheduled
-/// batch a worker.
+/// - How many elements are worth a batch follows from the places in use: one while they are few, so that no element waits
+///   for another; more where all have to wait anyway. A worker that prepares goes on until so many are ready.
 ///
 /// Concurrency: every method may be called from any thread. No closure is called with a lock held.
 public final class Batcher<Element: Sendable>: Sendable {

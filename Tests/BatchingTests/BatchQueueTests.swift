@@ -33,6 +33,11 @@ struct BatchQueueTests {
         return (id, jobs, wakeAt)
     }
 
+    /// Takes places as requests do whose elements have been run and are being answered: batches grow with them.
+    private func occupy(_ places: Int, of queue: inout BatchQueue<Int>) throws {
+        _ = queue.cancel(try queue.reserve(places, deadline: nil, now: start))
+    }
+
     private func record(size: Int, milliseconds: Int64) -> BatchRecord {
         BatchRecord(
             size: size, reason: .idle, longestWaitNanoseconds: 0, computeNanoseconds: milliseconds * 1_000_000)
@@ -62,8 +67,8 @@ struct BatchQueueTests {
 
     @Test func aScheduledBatchTakesWhatCameAfterItWasScheduled() throws {
         var queue = queue(batch: 8)
-        // The last place's element does not come: the others are worth waiting for only until the job starts.
-        let (id, jobs, _) = try enqueue(0..<1, places: 6, into: &queue)
+        // More elements are to come: they are worth waiting for only until the job starts.
+        let (id, jobs, _) = try enqueue(0..<1, places: 24, into: &queue)
         #expect(jobs == 1)
         for element in 1..<5 {
             let outcome = queue.enqueue(element, reservation: id, canRunHere: true, now: start)
@@ -78,7 +83,7 @@ struct BatchQueueTests {
 
     @Test func aFullBatchRunsOnTheWorkerThatFillsIt() throws {
         var queue = queue(batch: 3)
-        let id = try enqueue(0..<2, places: 10, into: &queue).id
+        let id = try enqueue(0..<2, places: 12, into: &queue).id
         let outcome = queue.enqueue(2, reservation: id, canRunHere: true, now: start)
         let (batch, _) = try #require(outcome)
         #expect(batch?.elements == [0, 1, 2])
@@ -90,8 +95,28 @@ struct BatchQueueTests {
         #expect(queue.runningCount == 1)
     }
 
+    /// With one worker and so many places in use, a worker that has nothing else to do takes so many of ten elements.
+    @Test(arguments: [(10, 5), (11, 5), (12, 6), (15, 7), (16, 8), (100, 8)])
+    func batchesGrowWithThePlacesInUse(places: Int, size: Int) throws {
+        var queue = queue(batch: 8, workers: 1)
+        if places > 10 { try occupy(places - 10, of: &queue) }
+        try enqueue(0..<10, into: &queue)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == Array(0..<size))
+    }
+
+    @Test func whileFewPlacesAreInUseNoElementWaitsForAnother() throws {
+        var queue = queue(batch: 8, workers: 2)
+        // Seven places: the others are still being prepared when the first is ready.
+        let id = try queue.reserve(7, deadline: nil, now: start)
+        for element in 0..<2 {
+            let outcome = queue.enqueue(element, reservation: id, canRunHere: true, now: start)
+            #expect(try #require(outcome).batch?.elements == [element])
+        }
+    }
+
     @Test func freeWorkersShareWhatWaits() throws {
         var queue = queue(batch: 16, workers: 3)
+        try occupy(40, of: &queue)
         let jobs = try enqueue(0..<8, into: &queue).jobs
         #expect(jobs == 3)
         let batches = (0..<3).map { _ in queue.startBatch(isScheduled: true, now: start).batch?.elements }
@@ -101,6 +126,7 @@ struct BatchQueueTests {
 
     @Test func aBusySlotTakesNoShare() throws {
         var queue = queue(batch: 16, workers: 2)
+        try occupy(40, of: &queue)
         try enqueue(0..<1, into: &queue)
         #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [0])
         #expect(try enqueue(1..<6, into: &queue).jobs == 1)
@@ -109,6 +135,7 @@ struct BatchQueueTests {
 
     @Test func noMoreBatchesRunThanThereAreWorkers() throws {
         var queue = queue(batch: 2, workers: 2)
+        try occupy(1, of: &queue)
         #expect(try enqueue(0..<7, into: &queue).jobs == 2)
         #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [0, 1])
         #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [2, 3])

@@ -99,7 +99,7 @@ struct BatcherTests {
 
     @Test func countsWhatItRuns() throws {
         let bench = Bench(batch: 4, workers: 1)
-        let reservation = try bench.batcher.reserve(places: 5)
+        let reservation = try bench.batcher.reserve(places: 8)
         for element in 0..<5 { #expect(reservation.enqueue(element, canRunBatch: false)) }
         bench.runJob()
         bench.runJob()
