@@ -73,6 +73,45 @@ INLINE void u8_columns_tile(const size_t rows, const size_t panel, const struct 
     }
 }
 
+// A tile into pixels, through no activation but the saturation to bytes: row i of the tile is row m + i of the product.
+INLINE void u8_pixels_tile(const size_t rows, const size_t panel, const struct u8_pixels* g, size_t m, const vi* b,
+                           size_t column) {
+    vi sum[U8_GEMM_ROWS_MAX][PANEL_MAX];
+    const uint8_t* a[U8_GEMM_ROWS_MAX];
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < rows; i++)
+        a[i] = g->product.a + g->a_offset[m + i];
+    u8_sums(rows, panel, &g->product, a, b, sum);
+    vf multiplier[PANEL_MAX];
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < panel; j++)
+        multiplier[j] = (vf)load_dwords(b + panel + j);
+    uint8_t* out = g->out + column;
+    if (g->residual) {
+        vf residual_scale[PANEL_MAX];
+#pragma clang loop unroll(full)
+        for (size_t j = 0; j < panel; j++)
+            residual_scale[j] = (vf)load_dwords(b + 4 * panel + j);
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < rows; i++) {
+            const uint8_t* residual = g->residual + g->residual_offset[m + i] + column;
+#pragma clang loop unroll(full)
+            for (size_t j = 0; j < panel; j++)
+                sum[i][j] = round_to_int(to_float(sum[i][j]) * multiplier[j] +
+                                         to_float(load_lane_bytes(residual + j * VECTOR_WIDTH)) * residual_scale[j]);
+            store_lanes_bytes(panel, out + g->out_offset[m + i], sum[i]);
+        }
+    } else {
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < rows; i++) {
+#pragma clang loop unroll(full)
+            for (size_t j = 0; j < panel; j++)
+                sum[i][j] = round_to_int(to_float(sum[i][j]) * multiplier[j]);
+            store_lanes_bytes(panel, out + g->out_offset[m + i], sum[i]);
+        }
+    }
+}
+
 // A tile's sums into memory: [rows][panel vectors].
 INLINE void u8_stored_tile(const size_t rows, const size_t panel, const struct u8_product* p, const uint8_t* const* a,
                            const vi* b, int32_t* out) {
@@ -94,6 +133,10 @@ INLINE void u8_stored_tile(const size_t rows, const size_t panel, const struct u
     static __attribute__((noinline)) void PASTE(u8_columns_##rows##x##panel##v__, ISA)(                                \
         const struct u8_product* p, const vi* b, const struct u8_columns_tile* tile) {                                 \
         u8_columns_tile(rows, panel, p, b, tile);                                                                      \
+    }                                                                                                                  \
+    static __attribute__((noinline)) void PASTE(u8_pixels_##rows##x##panel##v__, ISA)(                                 \
+        const struct u8_pixels* g, size_t m, const vi* b, size_t column) {                                             \
+        u8_pixels_tile(rows, panel, g, m, b, column);                                                                  \
     }                                                                                                                  \
     static __attribute__((noinline)) void PASTE(u8_stored_##rows##x##panel##v__, ISA)(                                 \
         const struct u8_product* p, const uint8_t* const* a, const vi* b, int32_t* out) {                              \
@@ -129,6 +172,13 @@ static const u8_columns_function u8_columns_tiles[4][U8_GEMM_ROWS_MAX + 1] = {
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_1)(columns, 1)},
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_2)(columns, 2)},
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_3)(columns, 3)},
+};
+typedef void (*u8_pixels_function)(const struct u8_pixels*, size_t, const vi*, size_t);
+static const u8_pixels_function u8_pixels_tiles[4][U8_GEMM_ROWS_MAX + 1] = {
+    {0},
+    {PASTE(U8_NAMES_, U8_GEMM_ROWS_1)(pixels, 1)},
+    {PASTE(U8_NAMES_, U8_GEMM_ROWS_2)(pixels, 2)},
+    {PASTE(U8_NAMES_, U8_GEMM_ROWS_3)(pixels, 3)},
 };
 typedef void (*u8_stored_function)(const struct u8_product*, const uint8_t* const*, const vi*, int32_t*);
 static const u8_stored_function u8_stored_tiles[4][U8_GEMM_ROWS_MAX + 1] = {
@@ -201,36 +251,42 @@ static void KERNEL(u8_gemm_columns)(const struct u8_columns* g) {
     }
 }
 
-// Calls `finish` with the sums of every tile: rows m…, vectors of the panel.
-#define U8_FOR_EACH_STORED_TILE(g, p, ...)                                                                             \
+// The panels of a product and the tiles of each: rows m… of `rows`, vectors `vector`… of `panel`.
+#define U8_FOR_EACH_TILE(g, p, ...)                                                                                    \
     const vi* b = p->b;                                                                                                \
-    vi sums[U8_GEMM_ROWS_MAX * PANEL_MAX];                                                                             \
     for (size_t vector = 0; vector < p->vectors;) {                                                                    \
         const size_t panel = KERNEL(u8_panel_vectors)(p->vectors - vector);                                            \
         size_t tiles = (g->m + u8_gemm_rows[panel] - 1) / u8_gemm_rows[panel];                                         \
         for (size_t m = 0; m < g->m; tiles--) {                                                                        \
             const size_t rows = (g->m - m + tiles - 1) / tiles;                                                        \
-            const uint8_t* a[U8_GEMM_ROWS_MAX];                                                                        \
-            for (size_t i = 0; i < rows; i++)                                                                          \
-                a[i] = p->a + g->a_offset[m + i];                                                                      \
-            u8_stored_tiles[panel][rows](p, a, b, (int32_t*)sums);                                                     \
-            for (size_t i = 0; i < rows; i++)                                                                          \
-                for (size_t j = 0; j < panel; j++) {                                                                   \
-                    const vi sum = sums[i * panel + j];                                                                \
-                    const vf multiplier = (vf)load_dwords(b + panel + j);                                              \
-                    const size_t column = (vector + j) * VECTOR_WIDTH;                                                 \
-                    __VA_ARGS__                                                                                        \
-                }                                                                                                      \
+            __VA_ARGS__                                                                                                \
             m += rows;                                                                                                 \
         }                                                                                                              \
         b += u8_panel_size(p, panel);                                                                                  \
         vector += panel;                                                                                               \
     }
 
+// The same, vector by vector of the tiles' sums.
+#define U8_FOR_EACH_SUM(g, p, ...)                                                                                     \
+    vi sums[U8_GEMM_ROWS_MAX * PANEL_MAX];                                                                             \
+    U8_FOR_EACH_TILE(g, p, {                                                                                           \
+        const uint8_t* a[U8_GEMM_ROWS_MAX];                                                                            \
+        for (size_t i = 0; i < rows; i++)                                                                              \
+            a[i] = p->a + g->a_offset[m + i];                                                                          \
+        u8_stored_tiles[panel][rows](p, a, b, (int32_t*)sums);                                                         \
+        for (size_t i = 0; i < rows; i++)                                                                              \
+            for (size_t j = 0; j < panel; j++) {                                                                       \
+                const vi sum = sums[i * panel + j];                                                                    \
+                const vf multiplier = (vf)load_dwords(b + panel + j);                                                  \
+                const size_t column = (vector + j) * VECTOR_WIDTH;                                                     \
+                __VA_ARGS__                                                                                            \
+            }                                                                                                          \
+    })
+
 static void KERNEL(u8_gemm_pixels)(const struct u8_pixels* g) {
     const struct u8_product* p = &g->product;
     if (p->activation == KERNEL_ACTIVATION_SILU) {
-        U8_FOR_EACH_STORED_TILE(g, p, {
+        U8_FOR_EACH_SUM(g, p, {
             const vf reciprocal = (vf)load_dwords(b + 2 * panel + j), addend = (vf)load_dwords(b + 3 * panel + j);
             const vf residual_scale = (vf)load_dwords(b + 4 * panel + j);
             vf y = u8_silu(to_float(sum) * multiplier) * reciprocal + addend;
@@ -238,21 +294,12 @@ static void KERNEL(u8_gemm_pixels)(const struct u8_pixels* g) {
                 y = y + to_float(load_lane_bytes(g->residual + g->residual_offset[m + i] + column)) * residual_scale;
             store_lane_bytes(g->out + g->out_offset[m + i] + column, round_to_int(y));
         })
-    } else if (g->residual) {
-        U8_FOR_EACH_STORED_TILE(g, p, {
-            const vf residual_scale = (vf)load_dwords(b + 4 * panel + j);
-            const vf residual = to_float(load_lane_bytes(g->residual + g->residual_offset[m + i] + column));
-            const vf y = to_float(sum) * multiplier + residual * residual_scale;
-            store_lane_bytes(g->out + g->out_offset[m + i] + column, round_to_int(y));
-        })
     } else {
-        U8_FOR_EACH_STORED_TILE(g, p, {
-            store_lane_bytes(g->out + g->out_offset[m + i] + column, round_to_int(to_float(sum) * multiplier));
-        })
+        U8_FOR_EACH_TILE(g, p, { u8_pixels_tiles[panel][rows](g, m, b, vector * VECTOR_WIDTH); })
     }
 }
 
 static void KERNEL(u8_gemm_floats)(const struct u8_floats* g) {
     const struct u8_product* p = &g->product;
-    U8_FOR_EACH_STORED_TILE(g, p, { store(g->out + g->out_offset[m + i] + column, to_float(sum) * multiplier); })
+    U8_FOR_EACH_SUM(g, p, { store(g->out + g->out_offset[m + i] + column, to_float(sum) * multiplier); })
 }

@@ -121,3 +121,25 @@ INLINE void store_lane_bytes(uint8_t* p, vi x) {
     *(vb_lanes_unaligned*)p = __builtin_convertvector(clamp_to_byte(x), vb_lanes);
 #endif
 }
+
+// Saturates `vectors` vectors to bytes and stores these one behind the other; `vectors` is 1 to 3, and constant once
+// inlined.
+INLINE void store_lanes_bytes(const size_t vectors, uint8_t* p, const vi* x) {
+#if VECTOR_WIDTH == 16
+    if (vectors > 1) {
+        const __m512i low = _mm512_packs_epi32((__m512i)x[0], (__m512i)x[1]);
+        const __m512i high = vectors == 3 ? _mm512_packs_epi32((__m512i)x[2], (__m512i)x[2]) : low;
+        // In every 16 bytes 4 lanes of each vector.
+        const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        const __m512i bytes = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high));
+        if (vectors == 2)
+            _mm256_storeu_si256((__m256i*)p, _mm512_castsi512_si256(bytes));
+        else
+            _mm512_mask_storeu_epi32(p, 0xfff, bytes);
+        return;
+    }
+#endif
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < vectors; j++)
+        store_lane_bytes(p + j * VECTOR_WIDTH, x[j]);
+}
