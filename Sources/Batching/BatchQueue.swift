@@ -29,6 +29,8 @@ struct BatchQueue<Element> {
     private(set) var preparingCount = 0
     private(set) var scheduledCount = 0
     private(set) var runningCount = 0
+    /// The elements of the batches that run.
+    private var runningElementCount = 0
     /// Moving average over recent batches of their time divided by their size; nil before the first.
     private(set) var nanosecondsPerElement: Double?
 
@@ -124,7 +126,7 @@ extension BatchQueue {
         waiting.append(
             Entry(element: element, reservation: reservation, deadline: places.deadline, enqueuedAt: now))
         if let deadline = places.deadline { earliestDeadline = min(deadline, earliestDeadline ?? deadline) }
-        // While others are being prepared the batch is worth waiting for, but not any longer than it takes to fill.
+        // While others are being prepared they are worth waiting for, but not when there are as many as are worth a batch.
         if canRunHere, preparingCount == 0 || waiting.count >= worthwhileSize {
             return startBatch(isScheduled: false, now: now)
         }
@@ -147,6 +149,7 @@ extension BatchQueue {
     /// A batch has been run.
     mutating func endBatch(_ record: BatchRecord, now: Instant) -> Actions {
         runningCount -= 1
+        runningElementCount -= record.size
         if records.count == Self.recordCapacity { records.removeFirst() }
         records.append(record)
         let latest = Double(record.computeNanoseconds) / Double(record.size)
@@ -215,25 +218,22 @@ extension BatchQueue {
     }
 
     /// How many elements are worth running together. The first of a batch waits for the last, which pays only where
-    /// all have to wait: with fewer than four places in use for each worker every element runs by itself, with more of
-    /// them batches grow. With a queue delay, which asks for large batches, they are as large as may be.
+    /// there is a backlog: with fewer than four unfinished elements a worker each runs by itself, with more of them
+    /// batches grow. So free workers leave one another enough. With a queue delay, which asks for large batches, they are
+    /// as large as may be.
     private var worthwhileSize: Int {
         guard configuration.maxQueueDelayMicroseconds == 0 else { return configuration.maxBatchSize }
-        return max(1, min(configuration.maxBatchSize, placesInUse / (2 * configuration.workerCount)))
-    }
-
-    /// How many elements the next batch takes: an equal share for each slot whose worker has nothing to prepare, as far
-    /// as that is worth it; with a queue delay all.
-    private var share: Int {
-        guard configuration.maxQueueDelayMicroseconds == 0 else { return configuration.maxBatchSize }
-        let sharers = max(1, configuration.workerCount - runningCount - preparingCount)
-        return max(1, min(worthwhileSize, (waiting.count + sharers - 1) / sharers))
+        let backlog = preparingCount + waiting.count + runningElementCount
+        return max(1, min(configuration.maxBatchSize, backlog / (2 * configuration.workerCount)))
     }
 
     private mutating func takeBatch(_ now: Instant) -> Batch {
-        let size = min(share, waiting.count)
+        let size = min(worthwhileSize, waiting.count)
+        runningCount += 1
+        runningElementCount += size
+        let freeWorkers = configuration.workerCount - runningCount
         let reason: FlushReason =
-            if size == configuration.maxBatchSize {
+            if size == configuration.maxBatchSize || waiting.count - size > freeWorkers {
                 .full
             } else if isDraining {
                 .drain
@@ -245,7 +245,6 @@ extension BatchQueue {
             elements: entries.map(\.element), reason: reason,
             waitNanoseconds: entries.map { now.nanoseconds(since: $0.enqueuedAt) })
         waiting.removeFirst(size)
-        runningCount += 1
         return batch
     }
 
@@ -255,7 +254,8 @@ extension BatchQueue {
         if isReady(now) {
             // With a delay, what is left over after full batches has its own time to wait.
             let isDelaying = configuration.maxQueueDelayMicroseconds > 0 && !isDraining
-            let batches = isDelaying ? max(1, waiting.count / share) : (waiting.count + share - 1) / share
+            let size = worthwhileSize
+            let batches = isDelaying ? max(1, waiting.count / size) : (waiting.count + size - 1) / size
             let free = configuration.workerCount - runningCount - scheduledCount
             actions.jobCount = max(0, min(free, batches - scheduledCount))
             scheduledCount += actions.jobCount

@@ -10,19 +10,17 @@ import Parallelism
 /// ## The order of work
 /// Preparing and running both happen on one pool with one first-in, first-out queue of jobs.
 /// - As soon as an element is ready and fewer than `workerCount` batches run or are scheduled, a batch job goes to the
-///   end of that queue. It decides what it takes when it starts, not when it is submitted: the elements prepared by the
-///   jobs before it ride along. So batches grow with the load, and shrink to one element without it.
+///   end of that queue. It decides what it takes when it starts, not when it is submitted.
+/// - How many elements are worth a batch follows from the backlog of unfinished ones: one while there are few, so that no
+///   element waits for another; more, up to `maxBatchSize`, where all have to wait anyway. With a queue delay, which asks
+///   for large batches, it is always `maxBatchSize`.
 /// - No job is passed over: a batch waits for the preparations that were queued before it, at most `maxQueueSize` of
 ///   them, and a preparation for at most `workerCount` batch jobs. A worker runs one batch a job and then takes the
 ///   queue's head again, so that a stream of batches starves neither preparations nor another model's batcher.
 /// - Elements leave in the order in which they were enqueued.
 /// - A worker that has just enqueued an element runs a batch on the spot when nothing else is being prepared (a lone
 ///   request pays for no second way through the queue) or when as many are ready as are worth a batch.
-/// - Where several workers are free, they share what waits evenly, and need no barrier between them. With a queue
-///   delay, which asks for large batches, one takes it all.
-///
-/// - How many elements are worth a batch follows from the places in use: one while they are few, so that no element waits
-///   for another; more where all have to wait anyway. A worker that prepares goes on until so many are ready.
+/// - Workers need no barrier between them.
 ///
 /// Concurrency: every method may be called from any thread. No closure is called with a lock held.
 public final class Batcher<Element: Sendable>: Sendable {

@@ -32,11 +32,11 @@ public struct BatcherConfiguration: Equatable, Sendable {
 
 /// Why a batch was started with the size it has.
 public enum FlushReason: String, CaseIterable, Sendable {
-    /// It had the largest size allowed.
+    /// It had the largest size allowed, or left more elements behind than there were free workers.
     case full
     /// Its oldest element had waited for the whole of the queue delay.
     case delay
-    /// A worker was free.
+    /// A worker was free, and nothing had to be left behind.
     case idle
     /// The queue is being emptied.
     case drain

@@ -132,7 +132,8 @@ extension Setting {
     private static let batching: [Setting] = [
         Setting(
             "maxBatchSize", .integer(\.maxBatchSize, 1...256),
-            "Images computed together. Beyond 8 the throughput hardly grows and the wait of the first one does."),
+            "Images computed together at the most; how many follows from the backlog. Beyond 8 the throughput hardly grows "
+                + "and the wait of the first one does."),
         Setting(
             "maxQueueDelayMicroseconds", .integer(\.maxQueueDelayMicroseconds, 0...10_000_000),
             "How long an idle worker waits for more images. 0: batches form by themselves when all workers are busy."),

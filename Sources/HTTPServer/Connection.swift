@@ -206,7 +206,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         if case .success(let target) = parseTarget(head), case .handler = context.router.match(head.method, target) {
             return state.proceed(now: now)
         }
-        route(IncomingRequest(head: head, body: [], received: now, readDone: now), now)
+        route(IncomingRequest(head: head, body: [], received: state.requestStarted, readDone: now), now)
     }
 
     private func route(_ incoming: IncomingRequest, _ now: Instant) {
@@ -296,7 +296,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         context.noteAnswer(
             RequestRecord(
                 route: exchange.label, method: exchange.method, status: response.status.code,
-                seconds: now.seconds(since: exchange.received), stages: stages, requestID: exchange.requestID),
+                seconds: context.clock.now().seconds(since: exchange.received), stages: stages,
+                requestID: exchange.requestID),
             wasStarted: exchange.pending != nil)
     }
 

@@ -30,11 +30,12 @@ struct BenchCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp("Height and width of the images; the variant's own without it.", valueName: "pixels"))
     var inputSize: Int?
-    @Option(help: ArgumentHelp("Of a variant with random weights: fp32 or int8.", valueName: "name"))
-    var precision = ModelDescription.Precision.fp32
+    @Option(help: ArgumentHelp("Of a variant with random weights: fp32, as without it, or int8.", valueName: "name"))
+    var precision: ModelDescription.Precision?
     @Flag(help: "Shows where the time goes: each block, in fp32 its parts too, and its share of the machine's limit.")
     var profile = false
-    @Flag(help: "Times the candidate tiles of each of the model's matrix products on one thread.") var kernels = false
+    @Flag(help: "Times the candidate tiles of each of an fp32 model's matrix products on one thread.") var kernels =
+        false
     @Option(help: OutputFormat.help) var format = OutputFormat.table
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Compute") var compute: ComputeOptions
@@ -58,6 +59,11 @@ struct BenchCommand: ParsableCommand {
         }
         guard inputSize == nil || architecture != nil else {
             throw ValidationError("--input-size needs --architecture: a model of the repository has its own.")
+        }
+        guard precision == nil || architecture != nil else {
+            throw ValidationError(
+                "--precision needs --architecture: a model of the repository has its own; the bundled one in int8 is "
+                    + "--model efficientnet-lite0-int8.")
         }
     }
 
@@ -93,7 +99,7 @@ struct BenchCommand: ParsableCommand {
         let variant = try Architecture(named: architecture)
         let table = try settings.kernelTable()
         let plan =
-            switch precision {
+            switch precision ?? .fp32 {
             case .fp32:
                 try Plan(
                     graph: Graph(randomWeightsFor: variant), table: table, inputHeight: inputSize,

@@ -94,7 +94,7 @@ struct EngineProfile: Encodable {
         ])
         return
             "\(model), input \(NumberText.shape(input)), batch \(batch), \(isa), threads \(threads), \(runs) batches; "
-            + "cores \(NumberText.fixed(peakGflops, 1)) GFLOP/s of fused multiply-adds, "
+            + "cores \(NumberText.fixed(peakGflops, 1)) billion operations/s of multiply-adds, "
             + "memory \(NumberText.fixed(readGigabytesPerSecond, 1)) GB/s\n" + table.text
     }
 }

@@ -68,7 +68,8 @@ struct QuantizeCommand: ParsableCommand {
         let version = output.split(separator: "/").last.map(String.init) ?? ""
         if Int(version).map({ $0 > 0 && String($0) == version }) != true {
             StandardStream.complain(
-                "'\(output)' does not end in a version, such as models/NAME/1: a repository would pass it over")
+                "warning: '\(output)' does not end in a version, such as models/NAME/1: a repository would pass it over"
+            )
         }
         let graph = try Graph(stored.checkpoint())
         var options = Quantizer.Options()

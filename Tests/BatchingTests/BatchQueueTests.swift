@@ -33,11 +33,6 @@ struct BatchQueueTests {
         return (id, jobs, wakeAt)
     }
 
-    /// Takes places as requests do whose elements have been run and are being answered: batches grow with them.
-    private func occupy(_ places: Int, of queue: inout BatchQueue<Int>) throws {
-        _ = queue.cancel(try queue.reserve(places, deadline: nil, now: start))
-    }
-
     private func record(size: Int, milliseconds: Int64) -> BatchRecord {
         BatchRecord(
             size: size, reason: .idle, longestWaitNanoseconds: 0, computeNanoseconds: milliseconds * 1_000_000)
@@ -95,16 +90,19 @@ struct BatchQueueTests {
         #expect(queue.runningCount == 1)
     }
 
-    /// With one worker and so many places in use, a worker that has nothing else to do takes so many of ten elements.
+    /// Of ten elements that wait, beside others that are being prepared, the one worker takes half of the backlog.
     @Test(arguments: [(10, 5), (11, 5), (12, 6), (15, 7), (16, 8), (100, 8)])
-    func batchesGrowWithThePlacesInUse(places: Int, size: Int) throws {
+    func batchesGrowWithTheBacklog(backlog: Int, size: Int) throws {
         var queue = queue(batch: 8, workers: 1)
-        if places > 10 { try occupy(places - 10, of: &queue) }
+        if backlog > 10 { _ = try queue.reserve(backlog - 10, deadline: nil, now: start) }
         try enqueue(0..<10, into: &queue)
-        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == Array(0..<size))
+        let batch = try #require(queue.startBatch(isScheduled: true, now: start).batch)
+        #expect(batch.elements == Array(0..<size))
+        // Elements are left behind, and no worker is free for them.
+        #expect(batch.reason == .full)
     }
 
-    @Test func whileFewPlacesAreInUseNoElementWaitsForAnother() throws {
+    @Test func whileTheBacklogIsShortNoElementWaitsForAnother() throws {
         var queue = queue(batch: 8, workers: 2)
         // Seven places: the others are still being prepared when the first is ready.
         let id = try queue.reserve(7, deadline: nil, now: start)
@@ -114,29 +112,35 @@ struct BatchQueueTests {
         }
     }
 
-    @Test func freeWorkersShareWhatWaits() throws {
+    @Test func freeWorkersLeaveOneAnotherEnough() throws {
         var queue = queue(batch: 16, workers: 3)
-        try occupy(40, of: &queue)
-        let jobs = try enqueue(0..<8, into: &queue).jobs
+        let jobs = try enqueue(0..<20, into: &queue).jobs
         #expect(jobs == 3)
-        let batches = (0..<3).map { _ in queue.startBatch(isScheduled: true, now: start).batch?.elements }
-        #expect(batches == [[0, 1, 2], [3, 4, 5], [6, 7]])
-        #expect(queue.waitingCount == 0)
+        let batches = (0..<3).map { _ in queue.startBatch(isScheduled: true, now: start).batch }
+        #expect(batches.map(\.?.elements) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]])
+        #expect(queue.waitingCount == 11)
     }
 
-    @Test func aBusySlotTakesNoShare() throws {
+    @Test func whatIsLeftForAFreeWorkerIsNotLeftBehind() throws {
         var queue = queue(batch: 16, workers: 2)
-        try occupy(40, of: &queue)
-        try enqueue(0..<1, into: &queue)
-        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [0])
-        #expect(try enqueue(1..<6, into: &queue).jobs == 1)
-        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [1, 2, 3, 4, 5])
+        try enqueue(0..<2, into: &queue)
+        let batches = (0..<2).map { _ in queue.startBatch(isScheduled: true, now: start).batch }
+        #expect(batches.map(\.?.elements) == [[0], [1]])
+        #expect(batches.map(\.?.reason) == [.idle, .idle])
+    }
+
+    @Test func whatRunsBelongsToTheBacklogUntilItIsDone() throws {
+        var queue = queue(batch: 8, workers: 2)
+        try enqueue(0..<16, into: &queue)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [0, 1, 2, 3])
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [4, 5, 6, 7])
+        _ = queue.endBatch(record(size: 4, milliseconds: 1), now: start)
+        #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [8, 9, 10])
     }
 
     @Test func noMoreBatchesRunThanThereAreWorkers() throws {
         var queue = queue(batch: 2, workers: 2)
-        try occupy(1, of: &queue)
-        #expect(try enqueue(0..<7, into: &queue).jobs == 2)
+        #expect(try enqueue(0..<12, into: &queue).jobs == 2)
         #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [0, 1])
         #expect(queue.startBatch(isScheduled: true, now: start).batch?.elements == [2, 3])
         let (batch, actions) = queue.startBatch(isScheduled: false, now: start)

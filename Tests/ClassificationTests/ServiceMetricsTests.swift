@@ -21,6 +21,15 @@ struct ServiceMetricsTests {
         #expect(response.text.hasSuffix("# EOF\n") == type.hasPrefix("application/openmetrics"))
     }
 
+    @Test func timesWhatTheServerAnswersByItself() throws {
+        let test = try TestService()
+        defer { test.stop() }
+        #expect(try test.exchange("GET", "/nowhere").status == 404)
+        let page = try test.metrics()
+        #expect(page["swiftlet_request_duration_seconds_count{route=\"unmatched\"}"] == 1)
+        #expect(try #require(page["swiftlet_request_duration_seconds_sum{route=\"unmatched\"}"]) > 0)
+    }
+
     @Test func showsEveryFamilyAtZeroFromTheStart() throws {
         let test = try TestService()
         defer { test.stop() }

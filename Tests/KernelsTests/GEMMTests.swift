@@ -175,6 +175,39 @@ struct GEMMTests {
         }
     }
 
+    /// A group that ends before the last vector is computed whole, whatever the matrix ends in.
+    @Test(arguments: [24, 56, 72, 88, 120]) func makesEveryGroupAsTheWholeDoes(columns: Int) {
+        let (rows, inputs) = (17, 9)
+        for table in KernelTable.available {
+            var random = SplitMix64(seed: UInt64(columns))
+            let input = random.floats(rows * inputs)
+            let packed = PackedMatrix(
+                table: table, columns: columns, inputs: inputs, weights: random.floats(columns * inputs),
+                bias: random.floats(columns))
+            let stride = packed.vectors * table.vectorWidth
+            func product(_ groups: [(first: Int, vectors: Int)]) -> [UInt32] {
+                let a = GuardedFloats(input)
+                let c = GuardedFloats(count: rows * stride, repeating: .nan)
+                let offsets = (0..<rows).map { UInt32($0 * stride) }
+                offsets.withUnsafeBufferPointer { offsets in
+                    for group in groups {
+                        packed.multiplyUnsafe(
+                            UnsafeStridedRows(a.pointer, stride: inputs),
+                            taps: UnsafeTaps(offsets: offsets.baseAddress!, count: 1, run: inputs),
+                            into: UnsafeRows(c.pointer + group.first * table.vectorWidth, offsets.baseAddress!),
+                            rows: rows, group: group, activation: .relu6)
+                    }
+                }
+                return (0..<rows).flatMap { row in (0..<columns).map { c.pointer[row * stride + $0].bitPattern } }
+            }
+            let whole = product([(0, packed.vectors)])
+            #expect(!whole.contains { Float(bitPattern: $0).isNaN }, "\(table.isa)")
+            for count in [2, 3, 100] {
+                #expect(product(packed.groups(atMost: count)) == whole, "\(table.isa) \(count)")
+            }
+        }
+    }
+
     @Test(arguments: [1, 2, 3, 5, 100]) func groupsCoverEveryColumnOnce(count: Int) {
         for table in KernelTable.available {
             for columns in [1, 8, 24, 40, 112, 1000] {

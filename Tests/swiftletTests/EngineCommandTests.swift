@@ -98,6 +98,13 @@ struct EngineCommandTests {
         #expect(try !directory.contents().contains("z.npy"))
     }
 
+    @Test(arguments: [["--precision", "int8"], ["--input-size", "32"]])
+    func benchRefusesWhatOnlyAVariantHas(arguments: [String]) throws {
+        let run = try CommandRun(["bench"] + arguments)
+        #expect(run.status == 64 && run.output.isEmpty)
+        #expect(run.errors.contains("\(arguments[0]) needs --architecture"))
+    }
+
     @Test(arguments: [1, 2]) func benchReportsWhatItMeasured(_ workers: Int) throws {
         struct Report: Decodable {
             let median_ms, mean_ms, p95_ms, p99_ms, images_per_second, gflops, peak_gflops: Double

@@ -40,8 +40,7 @@ struct f32_gemm {
     const uint32_t* residual_offset; // [m], in floats
     size_t m;
     size_t vectors; // columns to compute, in vectors of the table's width
-    // Whether the upper half of the last vector's columns need not be computed; those of `c` may be written all the
-    // same.
+    // Whether the upper half of the last vector's columns need not be computed; what is written there is undefined.
     int ends_in_half;
     enum kernel_activation activation;
     // The widest panel and the most rows of a tile; 0 for the table's choice. `b` is packed for the same panels.

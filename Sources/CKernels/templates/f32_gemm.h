@@ -5,6 +5,9 @@
 #define GEMM_ROWS_MAX 16
 
 #if GEMM_HALVES
+#if !FUSED
+#error half vectors are multiplied by fused multiply-adds
+#endif
 typedef float vh __attribute__((ext_vector_type(VECTOR_WIDTH / 2)));
 typedef float vh_unaligned __attribute__((ext_vector_type(VECTOR_WIDTH / 2), aligned(4), may_alias));
 
