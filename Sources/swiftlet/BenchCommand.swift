@@ -34,8 +34,7 @@ struct BenchCommand: ParsableCommand {
     var precision: ModelDescription.Precision?
     @Flag(help: "Shows where the time goes: each block, in fp32 its parts too, and its share of the machine's limit.")
     var profile = false
-    @Flag(help: "Times the candidate tiles of each of an fp32 model's matrix products on one thread.") var kernels =
-        false
+    @Flag(help: "Times the candidate tiles of an fp32 model's matrix products on one thread.") var kernels = false
     @Option(help: OutputFormat.help) var format = OutputFormat.table
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Compute") var compute: ComputeOptions
