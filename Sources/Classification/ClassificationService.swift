@@ -32,7 +32,7 @@ public final class ClassificationService: Sendable {
         observer.rejected = { metrics.reject($0) }
         server = Server(
             configuration: ServerConfiguration(settings), router: Routes.router(context), clock: clock,
-            observer: observer, logger: logger)
+            observer: observer, logger: logger, errorBody: serviceErrorBody)
     }
 
     /// Listens, loads the models, and is ready. `/livez` answers and `/readyz` says that it is loading meanwhile.

@@ -33,7 +33,7 @@ final class ClassifyJob: Sendable {
     let runner: ModelRunner
     let topK: Int
     private let imageCount: Int
-    private let request: (id: String, received: Instant, deadlineMilliseconds: Int?)
+    private let request: (reference: RequestReference, deadlineMilliseconds: Int?)
     private let responder: Responder
     private let service: ServiceContext
     private let submitted: Instant
@@ -44,7 +44,7 @@ final class ClassifyJob: Sendable {
         reservation: Reservation<PendingImage>, responder: Responder, service: ServiceContext
     ) {
         imageCount = images.count
-        self.request = (request.id, request.received, deadlineMilliseconds)
+        self.request = (RequestReference(request), deadlineMilliseconds)
         self.topK = topK
         self.runner = runner
         self.responder = responder
@@ -163,7 +163,7 @@ final class ClassifyJob: Sendable {
             service.metrics.reject(failure)
         }
         for case .failure(let failure)? in state.outcomes where imageCount == 1 || !failure.concernsOneImage {
-            return failure.response(requestID: request.id, stages: stages)
+            return failure.response(to: request.reference, stages: stages)
         }
         let body = encode(state.outcomes)
         stages.append(Stage(name: "encode", seconds: service.clock.now().seconds(since: begun)))

@@ -40,8 +40,8 @@ extension ServiceContext {
     func answerReadiness(_ request: Request, _ responder: Responder) {
         switch state {
         case .ready: responder.respond(.text("ready\n"))
-        case .loading: responder.respond(ServiceFailure.notReady(reason: "loading").response(requestID: request.id))
-        case .draining: responder.respond(ServiceFailure.notReady(reason: "draining").response(requestID: request.id))
+        case .loading: responder.respond(ServiceFailure.notReady(reason: "loading").response(to: RequestReference(request)))
+        case .draining: responder.respond(ServiceFailure.notReady(reason: "draining").response(to: RequestReference(request)))
         }
     }
 
@@ -72,7 +72,7 @@ extension ServiceContext {
         let name = request.parameters["name"] ?? ""
         let versions: [ModelRunner]
         do throws(ServiceFailure) { versions = try catalogue.versions(of: name) } catch {
-            return responder.respond(error.response(requestID: request.id))
+            return responder.respond(error.response(to: RequestReference(request)))
         }
         var json = JSONWriter()
         json.object {
@@ -146,7 +146,7 @@ extension ServiceContext {
 
     private func refuse(_ failure: ServiceFailure, _ request: Request, _ responder: Responder) {
         metrics.reject(failure)
-        responder.respond(failure.response(requestID: request.id))
+        responder.respond(failure.response(to: RequestReference(request)))
     }
 
     /// Takes the places and sends the images on their way.

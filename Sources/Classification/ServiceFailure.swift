@@ -96,10 +96,10 @@ extension ServiceFailure {
     }
 
     /// The whole answer, for a request that fails with this.
-    func response(requestID: String, stages: [Stage] = []) -> Response {
+    func response(to request: RequestReference, stages: [Stage] = []) -> Response {
         let (status, title, _) = presentation
-        let (contentType, body) = problemBody(
-            ErrorDescription(status: status, title: title, detail: detail, requestID: requestID, path: nil))
+        let (contentType, body) = serviceErrorBody(
+            ErrorDescription(status: status, title: title, detail: detail, requestID: request.id, path: request.path))
         var response = Response(status: status, contentType: contentType, body: body, stages: stages)
         if let seconds = retryAfterSeconds {
             // Whole seconds, rounded up, at least one; the exact value beside it, once a batch has told it.
@@ -110,4 +110,26 @@ extension ServiceFailure {
         }
         return response
     }
+}
+
+/// What an error's answer says of its request.
+struct RequestReference: Sendable {
+    var id: String
+    var path: String
+
+    init(id: String, path: String) {
+        self.id = id
+        self.path = path
+    }
+
+    init(_ request: Request) { self.init(id: request.id, path: request.path) }
+}
+
+/// The bodies of errors: `{"error": "…"}` below `/v2`, which is what clients of the Open Inference Protocol read, and
+/// problem details everywhere else.
+let serviceErrorBody: ErrorBody = { error in
+    guard let path = error.path, path == "/v2" || path.hasPrefix("/v2/") else { return problemBody(error) }
+    var json = JSONWriter()
+    json.object { $0.value("error", error.detail) }
+    return ("application/json", json.bytes)
 }

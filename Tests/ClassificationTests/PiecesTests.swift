@@ -86,11 +86,19 @@ struct ServiceFailureTests {
             .deadlineUnmeetable(milliseconds: 5, retryAfterSeconds: seconds),
         ]
         for failure in failures {
-            let response = failure.response(requestID: "id")
+            let response = failure.response(to: RequestReference(id: "id", path: "/v1/classify"))
             #expect(response.status == .serviceUnavailable)
             #expect(response.fields[.retryAfter] == whole)
             #expect(response.fields[HTTPField.Name("Retry-After-Ms")!] == milliseconds)
         }
+    }
+
+    @Test(arguments: [("/v2", true), ("/v2/models/a/infer", true), ("/v20", false), ("/v1/classify", false)])
+    func speaksTheProtocolOfItsPath(path: String, isV2: Bool) {
+        let response = ServiceFailure.emptyBody.response(to: RequestReference(id: "an id", path: path))
+        let body = String(decoding: response.body, as: UTF8.self)
+        #expect((body == #"{"error":"\#(ServiceFailure.emptyBody.detail)"}"#) == isV2)
+        #expect((response.fields[.contentType] == "application/json") == isV2)
     }
 
     static let presentations: [(ServiceFailure, Int, String?)] = [
@@ -111,7 +119,7 @@ struct ServiceFailureTests {
 
     @Test(arguments: presentations.indices) func hasAStatusAndAReason(index: Int) throws {
         let (failure, status, reason) = Self.presentations[index]
-        let response = failure.response(requestID: "an id")
+        let response = failure.response(to: RequestReference(id: "an id", path: "/v1/classify"))
         #expect(response.status.code == status)
         #expect(response.fields[.contentType] == "application/problem+json")
         #expect(failure.presentation.reason?.rawValue == reason)
