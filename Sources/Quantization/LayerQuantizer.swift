@@ -65,6 +65,7 @@ struct LayerQuantizer {
                 }
             }
         }
+        chosen = correctedSteps(whole, chosen)
         let bias = correctedBias(whole, chosen)
         for output in 0..<layer.outputs where !(chosen[output].isNormal && bias[output].isFinite) {
             throw .impossibleQuantisation(
@@ -121,6 +122,27 @@ struct LayerQuantizer {
         guard let best = least?.lane else { return }
         chosen[output] = steps[best]
         for i in 0..<count { whole[output * count + i] = Int8(rounded[i][best]) }
+    }
+
+    /// An output that hardly moved over the calibration's pictures says little of its slope.
+    private static let slopes = 0.8...1.25
+
+    /// The steps with which each output follows the one in floating point with a slope of 1.
+    ///
+    /// What the layers before are wrong by is noise ahead of their activations, which flattens them: channels far above
+    /// their threshold come out lower, those below it higher. Each layer takes off a little, and at the end the network is
+    /// unsure of everything. The means are the bias's to restore, the slopes are the steps'.
+    private func correctedSteps(_ whole: [Int8], _ steps: [Float]) -> [Float] {
+        let perOutput = layer.weightsPerOutput
+        return (0..<layer.outputs).map { output in
+            let weights = output * perOutput..<(output + 1) * perOutput
+            let step = Double(steps[output])
+            let (variance, covariance) = moments.comparison(
+                group: layer.role == .depthwise ? output : 0, float: layer.weights[weights].map { Double($0) },
+                quantized: whole[weights].map { Double($0) * step })
+            guard variance > 0, covariance > 0 else { return steps[output] }
+            return Float(step / max(Self.slopes.lowerBound, min(Self.slopes.upperBound, covariance / variance)))
+        }
     }
 
     /// The bias with which the output's mean over the calibration's pictures is the one in floating point.

@@ -15,6 +15,10 @@ struct PatchMoments: Sendable {
     private(set) var floatSums: [Double]
     /// `[groups][length][length]`, of what the quantised layer reads.
     private(set) var products: [Double]
+    /// Likewise, of what the one in floating point reads.
+    private(set) var floatProducts: [Double]
+    /// Likewise, of the two: floating point by rows, quantised by columns.
+    private(set) var crossProducts: [Double]
 
     private let window: Window
     private let floatWindow: Window
@@ -28,6 +32,8 @@ struct PatchMoments: Sendable {
         sums = [Double](repeating: 0, count: groups * length)
         floatSums = sums
         products = [Double](repeating: 0, count: groups * length * length)
+        floatProducts = products
+        crossProducts = products
     }
 
     /// Outputs of one picture that are looked at, at most.
@@ -62,18 +68,42 @@ struct PatchMoments: Sendable {
                 floatSums[i] += Double(floatRows[sample * width + i])
             }
         }
-        if groups == 1 { addProducts(rows, samples: samples) } else { addGroupProducts(rows, samples: samples) }
+        if groups == 1 {
+            addProducts(rows, floatRows, samples: samples)
+        } else {
+            addGroupProducts(rows, floatRows, samples: samples)
+        }
     }
 
-    /// rowsᵀ · rows by the matrix kernel.
-    private mutating func addProducts(_ rows: [Float], samples: Int) {
+    /// rowsᵀ · rows and its like by the matrix kernel.
+    private mutating func addProducts(_ rows: [Float], _ floatRows: [Float], samples: Int) {
+        var columns = transposed(rows, samples: samples)
+        var floatColumns = transposed(floatRows, samples: samples)
+        let matrix = packed(columns, samples: samples)
+        let floatMatrix = packed(floatColumns, samples: samples)
+        add(&columns, matrix, samples: samples, to: &products)
+        add(&floatColumns, matrix, samples: samples, to: &crossProducts)
+        add(&floatColumns, floatMatrix, samples: samples, to: &floatProducts)
+    }
+
+    /// `[samples][length]` → `[length][samples]`.
+    private func transposed(_ rows: [Float], samples: Int) -> [Float] {
         var columns = [Float](repeating: 0, count: rows.count)
         for sample in 0..<samples {
             for i in 0..<length { columns[i * samples + sample] = rows[sample * length + i] }
         }
-        let matrix = PackedMatrix(
+        return columns
+    }
+
+    private func packed(_ columns: [Float], samples: Int) -> PackedMatrix {
+        PackedMatrix(
             table: .fastest, columns: length, inputs: samples, weights: columns,
             bias: [Float](repeating: 0, count: length))
+    }
+
+    private func add(
+        _ columns: inout [Float], _ matrix: PackedMatrix, samples: Int, to products: inout [Double]
+    ) {
         let stride = channelStride(length)
         let result = AlignedBuffer<Float>(count: length * stride)
         let offsets = AlignedBuffer<UInt32>(count: length + 1)
@@ -90,16 +120,27 @@ struct PatchMoments: Sendable {
         }
     }
 
-    private mutating func addGroupProducts(_ rows: [Float], samples: Int) {
+    private mutating func addGroupProducts(_ rows: [Float], _ floatRows: [Float], samples: Int) {
+        addGroupProducts(rows, rows, samples: samples, to: &products)
+        addGroupProducts(floatRows, rows, samples: samples, to: &crossProducts)
+        addGroupProducts(floatRows, floatRows, samples: samples, to: &floatProducts)
+    }
+
+    private func addGroupProducts(
+        _ rows: [Float], _ others: [Float], samples: Int, to products: inout [Double]
+    ) {
         products.withUnsafeMutableBufferPointer { products in
             rows.withUnsafeBufferPointer { rows in
-                for sample in 0..<samples {
-                    for group in 0..<groups {
-                        let row = rows.baseAddress! + (sample * groups + group) * length
-                        let target = products.baseAddress! + group * length * length
-                        for i in 0..<length where row[i] != 0 {
-                            let x = Double(row[i])
-                            for j in 0..<length { target[i * length + j] += x * Double(row[j]) }
+                others.withUnsafeBufferPointer { others in
+                    for sample in 0..<samples {
+                        for group in 0..<groups {
+                            let row = rows.baseAddress! + (sample * groups + group) * length
+                            let other = others.baseAddress! + (sample * groups + group) * length
+                            let target = products.baseAddress! + group * length * length
+                            for i in 0..<length where row[i] != 0 {
+                                let x = Double(row[i])
+                                for j in 0..<length { target[i * length + j] += x * Double(other[j]) }
+                            }
                         }
                     }
                 }
@@ -113,7 +154,11 @@ struct PatchMoments: Sendable {
             sums[i] += other.sums[i]
             floatSums[i] += other.floatSums[i]
         }
-        for i in products.indices { products[i] += other.products[i] }
+        for i in products.indices {
+            products[i] += other.products[i]
+            floatProducts[i] += other.floatProducts[i]
+            crossProducts[i] += other.crossProducts[i]
+        }
     }
 
     /// What the quantised layer reads on average, `[length]`.
@@ -134,5 +179,26 @@ struct PatchMoments: Sendable {
             }
         }
         return result
+    }
+
+    /// How an output in floating point, by `float` weights, goes with the quantised one by `quantized` weights.
+    ///
+    /// - Returns: the variance of the first and the covariance of the two.
+    func comparison(group: Int, float: [Double], quantized: [Double]) -> (variance: Double, covariance: Double) {
+        let (mean, floatMean) = (mean(group: group), floatMean(group: group))
+        var variance = 0.0
+        var covariance = 0.0
+        let start = group * length * length
+        for i in 0..<length where float[i] != 0 {
+            var (own, other) = (0.0, 0.0)
+            let row = start + i * length
+            for j in 0..<length {
+                own += (floatProducts[row + j] / Double(count) - floatMean[i] * floatMean[j]) * float[j]
+                other += (crossProducts[row + j] / Double(count) - floatMean[i] * mean[j]) * quantized[j]
+            }
+            variance += float[i] * own
+            covariance += float[i] * other
+        }
+        return (variance, covariance)
     }
 }
