@@ -169,8 +169,8 @@ struct ClassifyTests {
             #expect(results[0].predictions != nil && results[0].predictions == results[4].predictions)
             #expect(results[1].error?.title == "Unreadable image")
             #expect(results[1].error?.detail.hasPrefix("damaged image, at byte ") == true)
-            #expect(results[2].error?.detail == "not a JPEG image: GIF")
-            #expect(results[3].error?.detail == "not a JPEG image: no bytes")
+            #expect(results[2].error?.detail == "not a JPEG, PNG or WebP image: GIF")
+            #expect(results[3].error?.detail == "not a JPEG, PNG or WebP image: no bytes")
             #expect(results.allSatisfy { ($0.error == nil) == ($0.width != nil) })
         }
         let page = try test.metrics()

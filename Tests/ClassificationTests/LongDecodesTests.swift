@@ -31,7 +31,7 @@ struct LongDecodesTests {
             decodes.submit(
                 LongDecodes.Decode(owner: ObjectIdentifier(owner), deadline: deadline) { turn in
                     withExtendedLifetime(body) { self.turns.withLock { $0[name] = turn } }
-                }, byteCount: LongDecodes.leastBytes)
+                }, cost: LongDecodes.leastCost)
         }
 
         func fireAlarms() {
@@ -104,7 +104,7 @@ struct LongDecodesTests {
     // MARK: In the service
 
     private func longImage() throws -> [UInt8] {
-        try Upload.jpeg("420") + [UInt8](repeating: 0, count: LongDecodes.leastBytes)
+        try Upload.jpeg("420") + [UInt8](repeating: 0, count: LongDecodes.leastCost)
     }
 
     @Test func postsOfWhoLeavesDoNotPileUp() throws {
