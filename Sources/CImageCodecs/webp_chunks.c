@@ -1,4 +1,5 @@
 #include "webp_chunks.h"
+#include "webp_lossless.h"
 
 #include <string.h>
 
@@ -156,4 +157,35 @@ cic_status cic_webp_check_chunks(const uint8_t* bytes, size_t count, cic_webp_la
     }
     if (!has_frame) return cic_fail(failure, CIC_DAMAGED, layout->end, "an animation without a frame");
     return CIC_OK;
+}
+
+static cic_status add_lossless(const uint8_t* bytes, const chunk* found, size_t skipped, const cic_webp_layout* layout,
+                               uint64_t* byte_count, cic_failure* failure) {
+    if (cic_webp_lossless_memory(bytes + found->content + skipped, found->length - skipped, skipped == 0,
+                                 layout->frame_width, layout->frame_height, byte_count))
+        return CIC_OK;
+    return cic_fail(failure, CIC_DAMAGED, found->offset, "the lossless bit stream is broken or ends early");
+}
+
+cic_status cic_webp_lossless_parts(const uint8_t* bytes, const cic_webp_layout* layout, uint64_t* byte_count,
+                                   cic_failure* failure) {
+    enum { COMPRESSION_MASK = 3, COMPRESSION_LOSSLESS = 1 };
+    const size_t end = layout->frame_offset + layout->frame_length;
+    size_t offset = layout->frame_offset == 0 ? RIFF_HEADER_LENGTH : layout->frame_offset;
+    chunk alpha = {.length = 0};
+    *byte_count = 0;
+    while (offset < end) {
+        chunk found;
+        cic_status status = find_chunk(bytes, end, offset, &found, failure);
+        if (status != CIC_OK) return status;
+        if (is(&found, "VP8L")) return add_lossless(bytes, &found, 0, layout, byte_count, failure);
+        if (is(&found, "VP8 ")) {
+            const bool is_lossless =
+                alpha.length > 0 && (bytes[alpha.content] & COMPRESSION_MASK) == COMPRESSION_LOSSLESS;
+            return is_lossless ? add_lossless(bytes, &alpha, 1, layout, byte_count, failure) : CIC_OK;
+        }
+        if (is(&found, "ALPH")) alpha = found;
+        offset = next_offset(&found, end);
+    }
+    return cic_fail(failure, CIC_DAMAGED, end, "there is no picture, neither in VP8 nor in VP8L");
 }

@@ -31,4 +31,8 @@ cic_status cic_webp_read_header(const uint8_t* bytes, size_t count, cic_webp_lay
 // All chunks; fills in the frame.
 cic_status cic_webp_check_chunks(const uint8_t* bytes, size_t count, cic_webp_layout* layout, cic_failure* failure);
 
+// Adds up what libwebp keeps beside the pixels of the frame, where that or its alpha is lossless.
+cic_status cic_webp_lossless_parts(const uint8_t* bytes, const cic_webp_layout* layout, uint64_t* byte_count,
+                                   cic_failure* failure);
+
 #endif

@@ -56,6 +56,11 @@ static cic_status status_of(cic_webp_reader* reader, VP8StatusCode code) {
     }
 }
 
+static cic_status refuse(cic_webp_reader* reader, uint64_t byte_count) {
+    return cic_fail(&reader->failure, CIC_TOO_MUCH_MEMORY, reader->layout.frame_offset, "the picture takes %llu bytes",
+                    (unsigned long long)byte_count);
+}
+
 static cic_status decode(cic_webp_reader* reader, const cic_webp_window* window) {
     const uint8_t* bytes = reader->bytes + reader->layout.frame_offset;
     const size_t count = reader->layout.frame_length;
@@ -69,10 +74,12 @@ static cic_status decode(cic_webp_reader* reader, const cic_webp_window* window)
         return cic_fail(&reader->failure, CIC_DAMAGED, reader->layout.frame_offset,
                         "the picture has %d x %d pixels, its header said %u x %u", config.input.width,
                         config.input.height, reader->layout.frame_width, reader->layout.frame_height);
-    const uint64_t needed = memory_bytes(reader, &config.input);
-    if (needed > window->max_memory_bytes)
-        return cic_fail(&reader->failure, CIC_TOO_MUCH_MEMORY, reader->layout.frame_offset,
-                        "the picture takes %llu bytes", (unsigned long long)needed);
+    const uint64_t pixel_bytes = memory_bytes(reader, &config.input);
+    if (pixel_bytes > window->max_memory_bytes) return refuse(reader, pixel_bytes);
+    uint64_t part_bytes;
+    status = cic_webp_lossless_parts(reader->bytes, &reader->layout, &part_bytes, &reader->failure);
+    if (status != CIC_OK) return status;
+    if (part_bytes > window->max_memory_bytes - pixel_bytes) return refuse(reader, pixel_bytes + part_bytes);
 
     const size_t stride = (size_t)reader->frame_width * PIXEL_BYTES;
     reader->frame = malloc(stride * reader->frame_height);

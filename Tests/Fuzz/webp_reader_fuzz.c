@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <webp/decode.h>
+
 #include "webp_reader.h"
 
 // libFuzzer's entry: a WebP, and behind it one byte that chooses the reduction and the window. Its lengths are made
@@ -45,6 +47,11 @@ static cic_status read_part(const uint8_t* bytes, size_t count, uint32_t reducti
     const cic_status status = read_picture(reader, bytes, count, reduction, first, top, found);
     if (status != CIC_OK && status != CIC_UNSUPPORTED && cic_webp_message(reader)[0] == 0) abort();
     if (status == CIC_DAMAGED && cic_webp_failure_offset(reader) > count) abort();
+    if (status == CIC_DAMAGED && strstr(cic_webp_message(reader), "lossless bit stream") != NULL) {
+        int width, height;
+        uint8_t* pixels = WebPDecodeRGBA(bytes, count, &width, &height);
+        if (pixels != NULL) abort();
+    }
     cic_webp_destroy(reader);
     return status;
 }

@@ -88,15 +88,34 @@ struct ImageLimitsTests {
         )
     }
 
-    /// Bytes a pixel: of the result, and of what libwebp keeps beside it.
-    @Test(arguments: [("lossy", 4), ("lossy-alpha", 6), ("lossless", 8), ("lossless-alpha", 8)])
-    func boundsTheMemoryOfWebPs(name: String, pixelBytes: Int) throws {
+    /// Bytes a pixel: of the result, and of what libwebp keeps beside it; and a group of prefix codes of what is lossless.
+    @Test(arguments: [("lossy", 4, 0), ("lossy-alpha", 6, 1), ("lossless", 8, 1), ("lossless-alpha", 8, 1)])
+    func boundsTheMemoryOfWebPs(name: String, pixelBytes: Int, groupCount: Int) throws {
         let byteCount = 33 * 21 * pixelBytes
         let bytes = try PictureFixture("webp", name).bytes()
-        #expect(error(of: bytes, small, limits: ImageLimits(maxMemoryBytes: byteCount)) == nil)
+        let enough = byteCount + groupCount * 22_000
+        #expect(error(of: bytes, small, limits: ImageLimits(maxMemoryBytes: enough)) == nil)
         #expect(
             error(of: bytes, small, limits: ImageLimits(maxMemoryBytes: byteCount - 1))
                 == .tooMuchMemory(reason: "the picture takes \(byteCount) bytes", limit: byteCount - 1))
+        guard groupCount > 0 else { return }
+        guard case .tooMuchMemory = error(of: bytes, small, limits: ImageLimits(maxMemoryBytes: byteCount + 12_000))
+        else {
+            Issue.record("no memory for prefix codes is counted")
+            return
+        }
+    }
+
+    /// A group of prefix codes for each 4×4 pixels: 300 kB, of which libwebp makes 400 MB.
+    @Test func refusesALosslessWebPOfManyPrefixCodes() {
+        let bytes = manyPrefixCodes(side: 1024)
+        let groupBytes = 4 * 2954 + 600
+        let expected = 2 * 4 * 1024 * 1024 + 4 * 65_536 + 65_536 * groupBytes
+        #expect(
+            error(of: bytes, Preprocessing(resize: 1024, crop: 32, filter: .bicubic))
+                == .tooMuchMemory(reason: "the picture takes \(expected) bytes", limit: 96 << 20))
+        let few = manyPrefixCodes(side: 64)
+        #expect(error(of: few, small) == nil)
     }
 
     @Test func refusesTwelveBitSamplesAsUnsupported() {

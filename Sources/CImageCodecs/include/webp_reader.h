@@ -20,7 +20,7 @@ typedef struct {
     // 1, 2, 4 or 8: the picture is scaled to 1/reduction of its size, rounded up, while it is decoded.
     uint32_t reduction;
     // A picture is refused when decoding it needs more memory than this: 4 bytes for each pixel of the result, and as
-    // much for each of a lossless picture, or 2 for each of a lossy one with alpha.
+    // much for each of a lossless picture, or 2 for each of a lossy one with alpha; and the codes of what is lossless.
     uint64_t max_memory_bytes;
 } cic_webp_window;
 
