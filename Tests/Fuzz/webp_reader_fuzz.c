@@ -47,10 +47,11 @@ static cic_status read_part(const uint8_t* bytes, size_t count, uint32_t reducti
     const cic_status status = read_picture(reader, bytes, count, reduction, first, top, found);
     if (status != CIC_OK && status != CIC_UNSUPPORTED && cic_webp_message(reader)[0] == 0) abort();
     if (status == CIC_DAMAGED && cic_webp_failure_offset(reader) > count) abort();
-    if (status == CIC_DAMAGED && strstr(cic_webp_message(reader), "lossless bit stream") != NULL) {
+    if (status == CIC_DAMAGED && strstr(cic_webp_message(reader), "lossless bit stream") != NULL && bytes[15] == 'L') {
+        // libwebp reads on behind the chunk, up to the end that it is told.
+        const size_t length = 20 + (bytes[16] | (size_t)bytes[17] << 8 | (size_t)bytes[18] << 16);
         int width, height;
-        uint8_t* pixels = WebPDecodeRGBA(bytes, count, &width, &height);
-        if (pixels != NULL) abort();
+        if (WebPDecodeRGBA(bytes, length, &width, &height) != NULL) abort();
     }
     cic_webp_destroy(reader);
     return status;
