@@ -38,7 +38,9 @@ let package = Package(
             name: "Inference", dependencies: ["Checkpoints", "EfficientNet", "Kernels", "Parallelism", "Tensors"]),
 
         // Images
-        .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg")]),
+        .target(
+            name: "CImageCodecs",
+            linkerSettings: ["jpeg", "png", "webp", "z"].map { .linkedLibrary($0) }),
         .target(name: "Imaging", dependencies: ["CImageCodecs", "Parallelism", "Tensors"]),
 
         // Training and conversion

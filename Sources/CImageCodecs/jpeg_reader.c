@@ -1,5 +1,6 @@
 #include "jpeg_reader.h"
 #include "jpeg_entropy.h"
+#include "pixels.h"
 
 #include <setjmp.h>
 #include <stdbool.h>
@@ -29,7 +30,7 @@ struct cic_jpeg_reader {
     bool ran_out;             // the decoder asked for more bytes than there are
     unsigned components_seen; // one bit for each component that some scan carries
     uint32_t max_scans;
-    cic_jpeg_status status;
+    cic_status status;
     size_t failure_offset;
     char message[JMSG_LENGTH_MAX + 32];
     bool has_own_decoder;
@@ -48,17 +49,17 @@ static void note_offset(cic_jpeg_reader* reader) {
     reader->failure_offset = reader->count - (left <= reader->count ? left : reader->count);
 }
 
-_Noreturn static void fail(cic_jpeg_reader* reader, cic_jpeg_status status, const char* message) {
+_Noreturn static void fail(cic_jpeg_reader* reader, cic_status status, const char* message) {
     note_offset(reader);
     reader->status = status;
     snprintf(reader->message, sizeof reader->message, "%s", message);
     longjmp(reader->failure, 1);
 }
 
-static cic_jpeg_status status_of(int message_code) {
+static cic_status status_of(int message_code) {
     switch (message_code) {
     case JERR_OUT_OF_MEMORY:
-        return CIC_JPEG_OUT_OF_MEMORY;
+        return CIC_OUT_OF_MEMORY;
     case JERR_ARITH_NOTIMPL:
     case JERR_BAD_J_COLORSPACE:
     case JERR_BAD_PRECISION:
@@ -70,9 +71,9 @@ static cic_jpeg_status status_of(int message_code) {
     case JERR_NOTIMPL:
     case JERR_NOT_COMPILED:
     case JERR_SOF_UNSUPPORTED:
-        return CIC_JPEG_UNSUPPORTED;
+        return CIC_UNSUPPORTED;
     default:
-        return CIC_JPEG_DAMAGED;
+        return CIC_DAMAGED;
     }
 }
 
@@ -83,7 +84,7 @@ static void on_error(j_common_ptr decoder) {
     if (reader->ran_out) {
         char full[JMSG_LENGTH_MAX + 32];
         snprintf(full, sizeof full, "the file ends early: %s", text);
-        fail(reader, CIC_JPEG_DAMAGED, full);
+        fail(reader, CIC_DAMAGED, full);
     }
     fail(reader, status_of(decoder->err->msg_code), text);
 }
@@ -124,7 +125,7 @@ static boolean continue_input(j_decompress_ptr decoder) {
     static const JOCTET end_of_image[2] = {0xFF, JPEG_EOI};
     cic_jpeg_reader* reader = reader_of((j_common_ptr)decoder);
     reader->ran_out = true;
-    if (decoder->arith_code) fail(reader, CIC_JPEG_DAMAGED, "the file ends early");
+    if (decoder->arith_code) fail(reader, CIC_DAMAGED, "the file ends early");
     decoder->src->next_input_byte = end_of_image;
     decoder->src->bytes_in_buffer = sizeof end_of_image;
     return TRUE;
@@ -148,14 +149,14 @@ static boolean on_application1(j_decompress_ptr decoder) {
     struct jpeg_source_mgr* source = decoder->src;
     if (source->bytes_in_buffer < 2 || reader->ran_out) {
         reader->ran_out = true;
-        fail(reader, CIC_JPEG_DAMAGED, "the file ends early, in an APP1 segment");
+        fail(reader, CIC_DAMAGED, "the file ends early, in an APP1 segment");
     }
     const JOCTET* segment = source->next_input_byte;
     size_t length = (size_t)segment[0] << 8 | segment[1];
-    if (length < 2) fail(reader, CIC_JPEG_DAMAGED, "an APP1 segment shorter than its length field");
+    if (length < 2) fail(reader, CIC_DAMAGED, "an APP1 segment shorter than its length field");
     if (length > source->bytes_in_buffer) {
         reader->ran_out = true;
-        fail(reader, CIC_JPEG_DAMAGED, "the file ends early, in an APP1 segment");
+        fail(reader, CIC_DAMAGED, "the file ends early, in an APP1 segment");
     }
     bool is_exif = length >= 2 + sizeof signature && memcmp(segment + 2, signature, sizeof signature) == 0;
     if (is_exif && reader->exif_length == 0) {
@@ -175,7 +176,7 @@ static void on_progress(j_common_ptr decoder) {
     cic_jpeg_reader* reader = reader_of(decoder);
     j_decompress_ptr jpeg = &reader->decoder;
     if (jpeg->input_scan_number > 0 && (uint32_t)jpeg->input_scan_number > reader->max_scans)
-        fail(reader, CIC_JPEG_TOO_MANY_SCANS, "more scans than the limit");
+        fail(reader, CIC_TOO_MANY_SCANS, "more scans than the limit");
     for (int index = 0; index < jpeg->comps_in_scan; index++)
         reader->components_seen |= 1u << jpeg->cur_comp_info[index]->component_index;
 }
@@ -204,9 +205,9 @@ static bool is_fully_refined(j_decompress_ptr jpeg) {
 static void check_scans(cic_jpeg_reader* reader) {
     j_decompress_ptr jpeg = &reader->decoder;
     unsigned all = (1u << jpeg->num_components) - 1;
-    if ((reader->components_seen & all) != all) fail(reader, CIC_JPEG_DAMAGED, "a colour component has no scan");
+    if ((reader->components_seen & all) != all) fail(reader, CIC_DAMAGED, "a colour component has no scan");
     if (reader->ran_out && !is_fully_refined(jpeg))
-        fail(reader, CIC_JPEG_DAMAGED, "the file ends early, scans are missing");
+        fail(reader, CIC_DAMAGED, "the file ends early, scans are missing");
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -237,7 +238,7 @@ void cic_jpeg_close(cic_jpeg_reader* reader) {
     reader->is_started = false;
 }
 
-cic_jpeg_status cic_jpeg_open(cic_jpeg_reader* reader, const uint8_t* bytes, size_t count, cic_jpeg_header* header) {
+cic_status cic_jpeg_open(cic_jpeg_reader* reader, const uint8_t* bytes, size_t count, cic_header* header) {
     cic_jpeg_close(reader);
     memset(reader, 0, offsetof(cic_jpeg_reader, entropy));
     reader->bytes = bytes;
@@ -268,15 +269,19 @@ cic_jpeg_status cic_jpeg_open(cic_jpeg_reader* reader, const uint8_t* bytes, siz
     header->height = jpeg->image_height;
     header->exif_offset = reader->exif_offset;
     header->exif_length = reader->exif_length;
-    return CIC_JPEG_OK;
+    return CIC_OK;
 }
 
-cic_jpeg_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window) {
+cic_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window) {
     j_decompress_ptr jpeg = &reader->decoder;
     if (setjmp(reader->failure)) return reader->status;
     bool has_several_scans = jpeg_has_multiple_scans(jpeg);
-    if (has_several_scans && coefficient_bytes(jpeg) > window->max_coefficient_bytes)
-        fail(reader, CIC_JPEG_TOO_MANY_COEFFICIENTS, "the coefficients take more memory than the limit");
+    const uint64_t needed = has_several_scans ? coefficient_bytes(jpeg) : 0;
+    if (needed > window->max_memory_bytes) {
+        char text[64];
+        snprintf(text, sizeof text, "the coefficients take %llu bytes", (unsigned long long)needed);
+        fail(reader, CIC_TOO_MUCH_MEMORY, text);
+    }
     bool has_black = jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
     jpeg->out_color_space = has_black ? JCS_CMYK : JCS_EXT_RGBX;
     jpeg->scale_num = 1;
@@ -301,7 +306,7 @@ cic_jpeg_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window)
         window->first_column = first;
         window->column_count = width;
     }
-    return CIC_JPEG_OK;
+    return CIC_OK;
 }
 
 bool cic_jpeg_has_own_decoder(const cic_jpeg_reader* reader) {
@@ -312,20 +317,15 @@ bool cic_jpeg_knows_library(void) {
     return cic_entropy_is_usable();
 }
 
-cic_jpeg_status cic_jpeg_skip(cic_jpeg_reader* reader, uint32_t row_count) {
+cic_status cic_jpeg_skip(cic_jpeg_reader* reader, uint32_t row_count) {
     j_decompress_ptr jpeg = &reader->decoder;
     if (setjmp(reader->failure)) return reader->status;
-    if (row_count == 0) return CIC_JPEG_OK;
+    if (row_count == 0) return CIC_OK;
     if (row_count >= jpeg->output_height - jpeg->output_scanline)
-        fail(reader, CIC_JPEG_DAMAGED, "fewer rows than were to be skipped");
+        fail(reader, CIC_DAMAGED, "fewer rows than were to be skipped");
     if (jpeg_skip_scanlines(jpeg, row_count) != row_count)
-        fail(reader, CIC_JPEG_DAMAGED, "fewer rows than were to be skipped");
-    return CIC_JPEG_OK;
-}
-
-static inline unsigned divided_by_255(unsigned product) {
-    unsigned biased = product + 128;
-    return (biased + (biased >> 8)) >> 8;
+        fail(reader, CIC_DAMAGED, "fewer rows than were to be skipped");
+    return CIC_OK;
 }
 
 // Inks to light, in place: Adobe's convention stores them inverted, so that 255 is no ink.
@@ -338,11 +338,11 @@ static void convert_inverted_cmyk(uint8_t* pixels, uint32_t count) {
     }
 }
 
-cic_jpeg_status cic_jpeg_read(cic_jpeg_reader* reader, uint8_t* pixels, size_t row_stride, uint32_t row_count) {
+cic_status cic_jpeg_read(cic_jpeg_reader* reader, uint8_t* pixels, size_t row_stride, uint32_t row_count) {
     j_decompress_ptr jpeg = &reader->decoder;
     if (setjmp(reader->failure)) return reader->status;
     if (row_count > jpeg->output_height - jpeg->output_scanline)
-        fail(reader, CIC_JPEG_DAMAGED, "fewer rows than were to be read");
+        fail(reader, CIC_DAMAGED, "fewer rows than were to be read");
     const JDIMENSION end = jpeg->output_scanline + row_count;
     uint8_t* next = pixels;
     while (jpeg->output_scanline < end) {
@@ -352,26 +352,26 @@ cic_jpeg_status cic_jpeg_read(cic_jpeg_reader* reader, uint8_t* pixels, size_t r
         for (JDIMENSION index = 0; index < wanted; index++)
             rows[index] = next + index * row_stride;
         JDIMENSION read = jpeg_read_scanlines(jpeg, rows, wanted);
-        if (read == 0) fail(reader, CIC_JPEG_DAMAGED, "no more rows");
+        if (read == 0) fail(reader, CIC_DAMAGED, "no more rows");
         if (jpeg->out_color_space == JCS_CMYK)
             for (JDIMENSION index = 0; index < read; index++)
                 convert_inverted_cmyk(rows[index], jpeg->output_width);
         next += read * row_stride;
     }
-    return CIC_JPEG_OK;
+    return CIC_OK;
 }
 
-cic_jpeg_status cic_jpeg_finish(cic_jpeg_reader* reader, uint8_t* row) {
+cic_status cic_jpeg_finish(cic_jpeg_reader* reader, uint8_t* row) {
     j_decompress_ptr jpeg = &reader->decoder;
     if (setjmp(reader->failure)) return reader->status;
-    if (jpeg_has_multiple_scans(jpeg)) return CIC_JPEG_OK; // all was absorbed by start
+    if (jpeg_has_multiple_scans(jpeg)) return CIC_OK; // all was absorbed by start
     JDIMENSION left = jpeg->output_height - jpeg->output_scanline;
     if (left > 1) jpeg_skip_scanlines(jpeg, left - 1);
     if (left > 0) {
         JSAMPROW rows[1] = {row};
-        if (jpeg_read_scanlines(jpeg, rows, 1) != 1) fail(reader, CIC_JPEG_DAMAGED, "no more rows");
+        if (jpeg_read_scanlines(jpeg, rows, 1) != 1) fail(reader, CIC_DAMAGED, "no more rows");
     }
     // An arithmetic decoder may not need the last bytes of a scan, so only the end-of-image marker shows them there.
     if (jpeg->arith_code) jpeg_finish_decompress(jpeg);
-    return CIC_JPEG_OK;
+    return CIC_OK;
 }

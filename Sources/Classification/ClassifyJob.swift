@@ -59,8 +59,8 @@ final class ClassifyJob: Sendable {
     /// Sends every image to the workers.
     func start() {
         responder.onCancel { [weak self] in self?.cancel() }
-        let (byteCounts, deadline) = state.withLock { ($0.images.map(\.range.count), $0.reservation?.deadline) }
-        for (index, byteCount) in byteCounts.enumerated() {
+        let (costs, deadline) = state.withLock { ($0.images.map(\.decodeCost), $0.reservation?.deadline) }
+        for (index, cost) in costs.enumerated() {
             let decode = LongDecodes.Decode(owner: ObjectIdentifier(self), deadline: deadline) { turn in
                 switch turn {
                 case .hasCome: self.prepare(index)
@@ -68,7 +68,7 @@ final class ClassifyJob: Sendable {
                 case .isTooLate: self.expire(index)
                 }
             }
-            service.decodes.submit(decode, byteCount: byteCount)
+            service.decodes.submit(decode, cost: cost)
         }
         // The client may have left while the images were being sent.
         if state.withLock({ $0.isCancelled }) { service.decodes.removeAll(of: ObjectIdentifier(self)) }

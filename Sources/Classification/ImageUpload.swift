@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTP
 import HTTPServer
 import HTTPTypes
+import Imaging
 
 /// The bytes of one uploaded image: a part of the body, or decoded from it.
 struct UploadedImage: Sendable {
@@ -14,6 +15,9 @@ struct UploadedImage: Sendable {
     }
 
     init(_ storage: [UInt8]) { self.init(storage, 0..<storage.count) }
+
+    /// About how long it takes to decode: see `ImageDecoder.cost`.
+    var decodeCost: Int { withBytes { ImageDecoder.cost(of: $0) } }
 
     func withBytes<Result, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Result

@@ -12,8 +12,8 @@ import Parallelism
 final class LongDecodes: Sendable {
     typealias Work = @Sendable () -> Void
 
-    /// Units: bytes. An image of this size takes as long to decode as several small ones to classify.
-    static let leastBytes = 512 << 10
+    /// Units: as `ImageDecoder.cost`. An image of this cost takes as long to decode as several small ones to classify.
+    static let leastCost = 512 << 10
 
     /// What becomes of a decode.
     enum Turn {
@@ -71,10 +71,10 @@ final class LongDecodes: Sendable {
         case starts, waits(wakeAt: Instant?), isRefused
     }
 
-    /// Has an image of `byteCount` bytes decoded, after those submitted before where it is a long one. `decode.take` is called
+    /// Has an image of this cost decoded, after those submitted before where it is a long one. `decode.take` is called
     /// once, unless the decode is removed before.
-    func submit(_ decode: Decode, byteCount: Int) {
-        guard byteCount >= Self.leastBytes else {
+    func submit(_ decode: Decode, cost: Int) {
+        guard cost >= Self.leastCost else {
             if !pool.submit({ decode.take(.hasCome) }) { decode.take(.isRefused) }
             return
         }

@@ -45,7 +45,7 @@ extension ServiceFailure {
             switch error {
             case .unknownFormat: (.unsupportedMediaType, "Unsupported image format", .badImage)
             case .damaged, .unsupported: (.unprocessableContent, "Unreadable image", .badImage)
-            case .tooManyPixels, .tooManyScans, .tooManyCoefficients:
+            case .tooManyPixels, .sideTooLong, .tooManyScans, .tooMuchMemory:
                 (.contentTooLarge, "Image too large", .tooLarge)
             case .outOfMemory: (.serviceUnavailable, "Out of memory", nil)
             }

@@ -170,6 +170,11 @@ extension Setting {
         Setting(
             "maxScans", .integer(\.maxScans, positive),
             "Scans of a progressive JPEG, each as dear as a whole decode. Encoders write about ten."),
+        Setting(
+            "maxDecodeBytes", .integer(\.maxDecodeBytes, positive),
+            "Memory for decoding one image that its format has kept whole: a progressive JPEG, an interlaced PNG, a WebP "
+                + "that is lossless or has alpha. 96 MiB hold 33 megapixels of a progressive photo at 4:2:0, 25 of an "
+                + "interlaced PNG, 24 of a lossless WebP. As many as there are threads are decoded at a time."),
     ]
 
     private static let timeouts: [Setting] = [

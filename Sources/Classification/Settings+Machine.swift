@@ -13,5 +13,7 @@ extension Settings {
     }
 
     /// What one picture may cost.
-    public var imageLimits: ImageLimits { ImageLimits(maxPixels: maxPixels, maxScans: maxScans) }
+    public var imageLimits: ImageLimits {
+        ImageLimits(maxPixels: maxPixels, maxScans: maxScans, maxMemoryBytes: maxDecodeBytes)
+    }
 }

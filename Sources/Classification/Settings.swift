@@ -30,6 +30,8 @@ public struct Settings: Equatable, Sendable {
     public var maxTargetBytes = 8 << 10
     public var maxPixels = 50_000_000
     public var maxScans = 100
+    /// For one image that its coding has kept whole.
+    public var maxDecodeBytes = 96 << 20
     public var maxConnections = 10_000
     public var backlog = 1024
     public var headerTimeoutSeconds = 10

@@ -2,16 +2,17 @@ import Tensors
 
 /// Turns the bytes of image files into model inputs.
 ///
-/// Keeps its scratch memory between pictures: some hundred kilobytes, whatever the pictures' sizes.
+/// Keeps its scratch memory between pictures: some hundred kilobytes, whatever the pictures' sizes. Pictures that their
+/// coding has kept whole (see `ImageLimits.maxMemoryBytes`) take more while they are decoded.
 /// Concurrency: one thread at a time; each worker has its own.
 public struct ImageDecoder: ~Copyable, @unchecked Sendable {  // unique owner of its scratch
     /// What a picture may cost.
     public let limits: ImageLimits
 
-    let jpeg = JPEGReader()
-    var resampler = StreamingResampler()
-    var strip = AlignedBuffer<UInt8>(count: 0)
-    var unturned = AlignedBuffer<UInt8>(count: 0)
+    private let jpeg = JPEGReader()
+    private let png = PNGReader()
+    private let webp = WebPReader()
+    private var pipeline = RowPipeline()
 
     public init(limits: ImageLimits = ImageLimits()) { self.limits = limits }
 
@@ -22,20 +23,28 @@ public struct ImageDecoder: ~Copyable, @unchecked Sendable {  // unique owner of
     public func probe(_ bytes: Span<UInt8>) throws(ImageError) -> ImageHeader {
         try bytes.withUnsafeBufferPointer { (bytes) throws(ImageError) in
             let format = try ImageFormat(recognising: bytes)
-            switch format {
-            case .jpeg:
-                defer { jpeg.close() }
-                let header = try jpeg.open(bytes)
-                let (width, height) = header.orientation.orient(width: header.width, height: header.height)
-                return ImageHeader(format: format, width: width, height: height)
-            }
+            let header =
+                switch format {
+                case .jpeg: try Self.header(bytes, jpeg)
+                case .png: try Self.header(bytes, png)
+                case .webp: try Self.header(bytes, webp)
+                }
+            let (width, height) = header.orientedSize
+            return ImageHeader(format: format, width: width, height: height)
         }
+    }
+
+    private static func header(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ reader: borrowing some PictureReader & ~Copyable
+    ) throws(ImageError) -> StoredHeader {
+        defer { reader.close() }
+        return try reader.open(bytes)
     }
 
     /// Decodes, orients, resizes and crops a picture.
     ///
-    /// A large picture is decoded at 1/2, 1/4 or 1/8 where that is still no smaller than the resize asks for, and only
-    /// around the crop. The data is checked to its end all the same: a picture that is cut off anywhere is an error.
+    /// A large JPEG or WebP is decoded at 1/2, 1/4 or 1/8 where that is still no smaller than the resize asks for. What
+    /// is transparent lies over white; of an animation the first frame is taken. The data is checked to its end all the same: a picture that is cut off anywhere is an error.
     ///
     /// - Throws: any `ImageError`.
     /// Numerics: equal to Pillow 13's decode and resize, to the bit, where the picture is not reduced while decoding.
@@ -44,7 +53,9 @@ public struct ImageDecoder: ~Copyable, @unchecked Sendable {  // unique owner of
     ) throws(ImageError) -> PreparedImage {
         try bytes.withUnsafeBufferPointer { (bytes) throws(ImageError) in
             switch try ImageFormat(recognising: bytes) {
-            case .jpeg: try prepareJPEG(bytes, preprocessing)
+            case .jpeg: try pipeline.prepare(bytes, with: jpeg, preprocessing, limits: limits)
+            case .png: try pipeline.prepare(bytes, with: png, preprocessing, limits: limits)
+            case .webp: try pipeline.prepare(bytes, with: webp, preprocessing, limits: limits)
             }
         }
     }

@@ -20,11 +20,14 @@ enum Orientation: UInt8, CaseIterable {
 }
 
 extension Orientation {
-    /// Reads the tag from the TIFF stream of an EXIF segment; whatever is wrong with it means `upright`.
+    /// Reads the tag from a TIFF stream, which some writers of PNG and WebP begin as in a JPEG, with `Exif` and two zeros;
+    /// whatever is wrong with it means `upright`.
     ///
     /// Source: TIFF 6.0 §2, Exif 2.32 §4.6.4 tag 274.
     init(exif: UnsafeBufferPointer<UInt8>) {
-        self = Self.tag(in: exif).flatMap { $0 <= 8 ? Orientation(rawValue: UInt8($0)) : nil } ?? .upright
+        let prefix = Array("Exif\0\0".utf8)
+        let stream = exif.starts(with: prefix) ? UnsafeBufferPointer(rebasing: exif.dropFirst(prefix.count)) : exif
+        self = Self.tag(in: stream).flatMap { $0 <= 8 ? Orientation(rawValue: UInt8($0)) : nil } ?? .upright
     }
 
     private static func tag(in exif: UnsafeBufferPointer<UInt8>) -> UInt32? {

@@ -146,6 +146,8 @@ extension ImageFormat {
     var fileSuffixes: [String] {
         switch self {
         case .jpeg: ["jpg", "jpeg", "jpe", "jfif"]
+        case .png: ["png"]
+        case .webp: ["webp"]
         }
     }
 }

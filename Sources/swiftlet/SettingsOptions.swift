@@ -80,6 +80,7 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("maxTargetBytes", "bytes")) var maxTargetBytes: String?
     @Option(help: .setting("maxPixels", "pixels")) var maxPixels: String?
     @Option(help: .setting("maxScans", "count")) var maxScans: String?
+    @Option(help: .setting("maxDecodeBytes", "bytes")) var maxDecodeBytes: String?
     @Option(help: .setting("headerTimeoutSeconds", "s")) var headerTimeoutSeconds: String?
     @Option(help: .setting("bodyTimeoutSeconds", "s")) var bodyTimeoutSeconds: String?
     @Option(help: .setting("idleTimeoutSeconds", "s")) var idleTimeoutSeconds: String?

@@ -57,6 +57,27 @@ struct ClassifyTests {
         #expect([answer.results[0].width, answer.results[0].height] == (value < 5 ? [70, 53] : [53, 70]))
     }
 
+    @Test(
+        arguments: [
+            ("png/rgb-alpha-16-adam7.png", 13, 11), ("png/exif-after.png", 4, 6), ("webp/lossy-alpha.webp", 33, 21),
+            ("webp/lossless.webp", 33, 21), ("webp/animated.webp", 16, 12),
+        ])
+    func classifiesPNGAndWebP(name: String, width: Int, height: Int) throws {
+        let test = try TestService()
+        defer { test.stop() }
+        let image = try Fixtures.bytes(name)
+        let answer: ClassifyAnswer = try test.classify(image).decoded()
+        #expect(answer.results.map { [$0.width, $0.height] } == [[width, height]])
+        #expect(answer.results[0].predictions?.count == 5)
+        for form in Self.forms {
+            let mixed: ClassifyAnswer = try test.classify(
+                form.make([Upload.jpeg("420"), image]), fields: form.fields
+            ).decoded()
+            #expect(mixed.results.map { [$0.width, $0.height] } == [[97, 61], [width, height]])
+            #expect(mixed.results[1].predictions == answer.results[0].predictions)
+        }
+    }
+
     @Test func answersWithWhatTheEngineMakesOfThePicture() throws {
         let test = try TestService()
         defer { test.stop() }
@@ -169,8 +190,8 @@ struct ClassifyTests {
             #expect(results[0].predictions != nil && results[0].predictions == results[4].predictions)
             #expect(results[1].error?.title == "Unreadable image")
             #expect(results[1].error?.detail.hasPrefix("damaged image, at byte ") == true)
-            #expect(results[2].error?.detail == "not a JPEG image: GIF")
-            #expect(results[3].error?.detail == "not a JPEG image: no bytes")
+            #expect(results[2].error?.detail == "not a JPEG, PNG or WebP image: GIF")
+            #expect(results[3].error?.detail == "not a JPEG, PNG or WebP image: no bytes")
             #expect(results.allSatisfy { ($0.error == nil) == ($0.width != nil) })
         }
         let page = try test.metrics()

@@ -31,7 +31,7 @@ struct LongDecodesTests {
             decodes.submit(
                 LongDecodes.Decode(owner: ObjectIdentifier(owner), deadline: deadline) { turn in
                     withExtendedLifetime(body) { self.turns.withLock { $0[name] = turn } }
-                }, byteCount: LongDecodes.leastBytes)
+                }, cost: LongDecodes.leastCost)
         }
 
         func fireAlarms() {
@@ -104,7 +104,7 @@ struct LongDecodesTests {
     // MARK: In the service
 
     private func longImage() throws -> [UInt8] {
-        try Upload.jpeg("420") + [UInt8](repeating: 0, count: LongDecodes.leastBytes)
+        try Upload.jpeg("420") + [UInt8](repeating: 0, count: LongDecodes.leastCost)
     }
 
     @Test func postsOfWhoLeavesDoNotPileUp() throws {
@@ -125,6 +125,22 @@ struct LongDecodesTests {
         }
         gate.open()
         #expect(try first.receive().status == 200)
+    }
+
+    @Test func manyPixelsInFewBytesWaitTheirTurn() throws {
+        let test = try TestService { $0.threads = 1 }
+        defer { test.stop() }
+        let gate = test.service.closeGate()
+        let (first, second) = (try test.client(), try test.client())
+        try first.send("POST", "/v1/classify", body: longImage())
+        #expect(eventually { test.placesInUse == 1 })
+        var picture = try Fixtures.bytes("png/rgb-8.png")
+        picture.replaceSubrange(16..<24, with: [0, 0, 4, 0, 0, 0, 4, 0])
+        try second.send("POST", "/v1/classify", body: picture)
+        #expect(eventually { test.service.context.decodes.waitingCount == 1 })
+        gate.open()
+        #expect(try first.receive().status == 200)
+        #expect(try second.receive().status == 422)
     }
 
     @Test func answersADeadlineThatPassesInTheLine() throws {

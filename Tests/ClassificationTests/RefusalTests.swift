@@ -86,12 +86,21 @@ struct RefusalTests {
             claim: "too many images in JSON", body: { Upload.json(Array(repeating: [1], count: 5)) }, status: 413,
             title: "Too many images", detail: "more than the limit of 3 images a request", reason: "too_large"),
         Refusal(
-            claim: "a PNG", fields: [("Content-Type", "image/jpeg")],
-            body: { [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13] }, status: 415,
-            title: "Unsupported image format", detail: "not a JPEG image: PNG", reason: "bad_image"),
+            claim: "a GIF", fields: [("Content-Type", "image/jpeg")], body: { Array("GIF89a".utf8) }, status: 415,
+            title: "Unsupported image format", detail: "not a JPEG, PNG or WebP image: GIF", reason: "bad_image"),
+        Refusal(
+            claim: "a truncated PNG", body: { try Array(Fixtures.bytes("png/rgb-8.png").dropLast(20)) }, status: 422,
+            title: "Unreadable image", detail: "damaged image, at byte ", reason: "bad_image"),
+        Refusal(
+            claim: "a truncated WebP", body: { try Array(Fixtures.bytes("webp/lossy.webp").dropLast(20)) }, status: 422,
+            title: "Unreadable image",
+            detail: "damaged image, at byte 300: the file ends early: it should have 320 bytes", reason: "bad_image"),
+        Refusal(
+            claim: "a WebP that takes too much memory", body: { try Fixtures.bytes("webp/large-lossless.webp") },
+            status: 413, title: "Image too large", detail: "the picture takes ", reason: "too_large"),
         Refusal(
             claim: "no image at all", body: { Array("hello".utf8) }, status: 415, title: "Unsupported image format",
-            detail: "not a JPEG image: unrecognised data", reason: "bad_image"),
+            detail: "not a JPEG, PNG or WebP image: unrecognised data", reason: "bad_image"),
         Refusal(
             claim: "a truncated image", body: { Array(try Upload.jpeg("420").dropLast(200)) }, status: 422,
             title: "Unreadable image", detail: "damaged image, at byte ", reason: "bad_image"),
@@ -104,7 +113,7 @@ struct RefusalTests {
             title: "Unreadable image", detail: "damaged image, at byte ", reason: "bad_image"),
         Refusal(
             claim: "one foreign image in JSON", body: { Upload.json([Array("%PDF-1.4".utf8)]) }, status: 415,
-            title: "Unsupported image format", detail: "not a JPEG image: PDF", reason: "bad_image"),
+            title: "Unsupported image format", detail: "not a JPEG, PNG or WebP image: PDF", reason: "bad_image"),
         Refusal(
             claim: "too many pixels", body: { try Upload.jpeg("reduced-8") }, status: 413, title: "Image too large",
             detail: "253×331 pixels are more than the limit of 83742", reason: "too_large"),
@@ -118,6 +127,7 @@ struct RefusalTests {
             $0.maxImagesPerRequest = 3
             $0.maxPixels = 253 * 331 - 1
             $0.maxScans = 2
+            $0.maxDecodeBytes = 97 * 73 * 4
         }
         defer { test.stop() }
         let client = try test.client()

@@ -54,7 +54,7 @@ struct JPEGDecodingTests {
             defer { reader.close() }
             _ = try reader.open(bytes)
             let window = try reader.start(
-                JPEGReader.Window(reduction: reduction, columns: columns), limits: ImageLimits())
+                PictureWindow(reduction: reduction, columns: columns), limits: ImageLimits())
             let stride = window.columns.count * 4
             var pixels = [UInt8](repeating: 0, count: rows.count * stride)
             try reader.skip(rowCount: rows.lowerBound)
@@ -76,8 +76,8 @@ struct JPEGDecodingTests {
             let header = try reader.open(buffer)
             return (width: header.width, height: header.height)
         }
-        let width = JPEGGeometry.reduced(size.width, by: reduction)
-        let height = JPEGGeometry.reduced(size.height, by: reduction)
+        let width = PictureGeometry.reduced(size.width, by: reduction)
+        let height = PictureGeometry.reduced(size.height, by: reduction)
         let whole = try rows(0..<height, 0..<width, reduction: reduction, of: bytes)
         #expect(whole.columns == 0..<width)
         for _ in 0..<40 {
@@ -85,7 +85,7 @@ struct JPEGDecodingTests {
             let needed = left..<Int.random(in: left + 1...width, using: &random)
             let top = Int.random(in: 0..<height, using: &random)
             let down = top..<Int.random(in: top + 1...height, using: &random)
-            let margin = JPEGGeometry.upsamplingMargin
+            let margin = JPEGReader.columnMargin
             let wanted = max(needed.lowerBound - margin, 0)..<min(needed.upperBound + margin, width)
             let part = try rows(down, wanted, reduction: reduction, of: bytes)
             #expect(part.columns.lowerBound <= wanted.lowerBound && part.columns.upperBound == wanted.upperBound)
@@ -105,9 +105,9 @@ struct JPEGDecodingTests {
 
     @Test func decodesAtTheLargestReductionThatIsLargeEnough() {
         func reduction(_ width: Int, _ height: Int, resize: Int, _ orientation: Orientation = .upright) -> Int {
-            JPEGGeometry(
-                header: JPEGReader.Header(width: width, height: height, orientation: orientation),
-                preprocessing: Preprocessing(resize: resize, crop: 8, filter: .bicubic)
+            PictureGeometry(
+                header: StoredHeader(width: width, height: height, orientation: orientation),
+                preprocessing: Preprocessing(resize: resize, crop: 8, filter: .bicubic), reduction: .byBlocks
             ).reduction
         }
         #expect(reduction(4000, 3000, resize: 256) == 8)

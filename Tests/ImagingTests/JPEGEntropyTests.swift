@@ -22,9 +22,8 @@ struct JPEGEntropyTests {
                 guard header.width * header.height < 1 << 20 else { return }
                 let (width, height) = (header.width.divided(by: reduction), header.height.divided(by: reduction))
                 let window = try reader.start(
-                    JPEGReader.Window(
-                        reduction: reduction, columns: width / 4..<max(width * 3 / 4, 1),
-                        keepsLibraryDecoder: byLibrary), limits: ImageLimits())
+                    PictureWindow(reduction: reduction, columns: width / 4..<max(width * 3 / 4, 1)),
+                    limits: ImageLimits(), keepsLibraryDecoder: byLibrary)
                 outcome.isOurs = reader.hasOwnDecoder
                 let stride = window.columns.count * 4
                 var row = [UInt8](repeating: 0, count: stride)

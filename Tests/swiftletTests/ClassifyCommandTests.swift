@@ -86,6 +86,18 @@ struct ClassifyCommandTests {
         #expect(errors.count == 2 && errors[0].contains("missing.jpg") && errors[1].contains("photos/notes.txt"))
     }
 
+    @Test func picturesOfEveryFormatAreFound() throws {
+        try directory.write(Fixtures.bytes("png/indexed-8.png"), to: "mixed/a.PNG")
+        try directory.write(Fixtures.bytes("webp/lossy.webp"), to: "mixed/b.webp")
+        try directory.write(Fixtures.bytes("jpeg/420.jpg"), to: "mixed/c.jpe")
+        try directory.write("GIF89a".utf8, to: "mixed/d.gif")
+        let lines = try lines(classify("--format", "jsonl", "mixed"))
+        #expect(lines.map(\.file) == ["mixed/a.PNG", "mixed/b.webp", "mixed/c.jpe"])
+        #expect(lines.map { [$0.width, $0.height] } == [[13, 11], [33, 21], [97, 61]])
+        let foreign = try classify("mixed/d.gif")
+        #expect(foreign.status == 1 && foreign.errors.contains("not a JPEG, PNG or WebP image: GIF"))
+    }
+
     @Test func aDirectoryWithoutPicturesIsNamed() throws {
         try directory.write("x".utf8, to: "empty/readme")
         let run = try classify("empty")

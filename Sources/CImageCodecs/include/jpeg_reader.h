@@ -2,8 +2,8 @@
 #define CIMAGECODECS_JPEG_READER_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+
+#include "image_codec.h"
 
 // A JPEG in memory, read by strips of rows through libjpeg-turbo. libjpeg's longjmp stays inside these functions: each
 // returns a status, and leaves the message and the place of a failure in the reader. Nothing is printed.
@@ -13,24 +13,6 @@
 
 typedef struct cic_jpeg_reader cic_jpeg_reader;
 
-typedef enum {
-    CIC_JPEG_OK = 0,
-    CIC_JPEG_DAMAGED,
-    CIC_JPEG_UNSUPPORTED,
-    CIC_JPEG_TOO_MANY_SCANS,
-    CIC_JPEG_TOO_MANY_COEFFICIENTS,
-    CIC_JPEG_OUT_OF_MEMORY,
-} cic_jpeg_status;
-
-typedef struct {
-    uint32_t width;
-    uint32_t height;
-    // The payload of the first APP1 segment that begins with "Exif\0\0", without these six bytes: a TIFF stream inside
-    // the caller's bytes. Length 0 where there is none.
-    size_t exif_offset;
-    size_t exif_length;
-} cic_jpeg_header;
-
 typedef struct {
     // 1, 2, 4 or 8: the picture is decoded at 1/reduction of its size, rounded up.
     uint32_t reduction;
@@ -39,7 +21,7 @@ typedef struct {
     uint32_t column_count;
     // A file of several scans is refused when it has more than these, or needs more memory for its coefficients.
     uint32_t max_scans;
-    uint64_t max_coefficient_bytes;
+    uint64_t max_memory_bytes;
     // Leaves baseline scans to libjpeg's own Huffman decoder, for comparison.
     bool keeps_library_decoder;
 } cic_jpeg_window;
@@ -49,10 +31,10 @@ cic_jpeg_reader* cic_jpeg_create(void);
 void cic_jpeg_destroy(cic_jpeg_reader* reader);
 
 // Reads the header. `bytes` must stay valid until close.
-cic_jpeg_status cic_jpeg_open(cic_jpeg_reader* reader, const uint8_t* bytes, size_t count, cic_jpeg_header* header);
+cic_status cic_jpeg_open(cic_jpeg_reader* reader, const uint8_t* bytes, size_t count, cic_header* header);
 
 // Makes ready to read rows; a file of several scans is absorbed whole. The window's columns become the actual ones.
-cic_jpeg_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window);
+cic_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window);
 
 // Whether the Huffman decoder of our own reads the picture that was started, and whether it ever does: libjpeg may be
 // of a version with which it was not checked.
@@ -60,13 +42,13 @@ bool cic_jpeg_has_own_decoder(const cic_jpeg_reader* reader);
 bool cic_jpeg_knows_library(void);
 
 // Passes over rows. Must leave at least one row to read: the library decodes nothing when it skips to the end.
-cic_jpeg_status cic_jpeg_skip(cic_jpeg_reader* reader, uint32_t row_count);
+cic_status cic_jpeg_skip(cic_jpeg_reader* reader, uint32_t row_count);
 
 // Reads rows of the window as [row_count][column_count][4] u8, R G B and one byte without meaning.
-cic_jpeg_status cic_jpeg_read(cic_jpeg_reader* reader, uint8_t* pixels, size_t row_stride, uint32_t row_count);
+cic_status cic_jpeg_read(cic_jpeg_reader* reader, uint8_t* pixels, size_t row_stride, uint32_t row_count);
 
 // Decodes what is left of the scan, so that damage below the last row wanted is found. `row` has room for one row.
-cic_jpeg_status cic_jpeg_finish(cic_jpeg_reader* reader, uint8_t* row);
+cic_status cic_jpeg_finish(cic_jpeg_reader* reader, uint8_t* row);
 
 // Frees all that belongs to the picture.
 void cic_jpeg_close(cic_jpeg_reader* reader);

@@ -1,8 +1,5 @@
 /// What is to be decoded and how it becomes the crop, in the axes of the stored picture.
-struct JPEGGeometry {
-    /// Units: pixels. Columns beside the needed ones that smooth chroma upsampling looks at.
-    static let upsamplingMargin = 2
-
+struct PictureGeometry {
     var reduction: Int
     var columns: AxisTaps.Axis
     var rows: AxisTaps.Axis
@@ -11,7 +8,7 @@ struct JPEGGeometry {
     var paddingLeft: Int
     var paddingTop: Int
 
-    init(header: JPEGReader.Header, preprocessing: Preprocessing) {
+    init(header: StoredHeader, preprocessing: Preprocessing, reduction kind: Reduction) {
         let orientation = header.orientation
         let oriented = orientation.orient(width: header.width, height: header.height)
         let resized = preprocessing.resizedSize(width: oriented.width, height: oriented.height)
@@ -22,18 +19,23 @@ struct JPEGGeometry {
 
         let target = orientation.orient(width: resized.width, height: resized.height)
         let reduction =
-            [8, 4, 2].first {
+            kind == .unavailable
+            ? 1
+            : [8, 4, 2].first {
                 Self.reduced(header.width, by: $0) >= target.width
                     && Self.reduced(header.height, by: $0) >= target.height
             } ?? 1
         self.reduction = reduction
+        func coveredLength(_ length: Int) -> Float {
+            kind == .byScaling ? Float(Self.reduced(length, by: reduction)) : Float(length) / Float(reduction)
+        }
         columns = AxisTaps.Axis(
             sourceLength: Self.reduced(header.width, by: reduction),
-            coveredLength: Float(header.width) / Float(reduction), resizedLength: target.width,
+            coveredLength: coveredLength(header.width), resizedLength: target.width,
             kept: (orientation.swapsAxes ? down : across).kept, isMirrored: orientation.mirrorsColumns)
         rows = AxisTaps.Axis(
             sourceLength: Self.reduced(header.height, by: reduction),
-            coveredLength: Float(header.height) / Float(reduction), resizedLength: target.height,
+            coveredLength: coveredLength(header.height), resizedLength: target.height,
             kept: (orientation.swapsAxes ? across : down).kept, isMirrored: orientation.mirrorsRows)
 
         let source = orientation.orient(width: columns.sourceLength, height: rows.sourceLength)
@@ -44,9 +46,9 @@ struct JPEGGeometry {
     static func reduced(_ length: Int, by reduction: Int) -> Int { (length + reduction - 1) / reduction }
 
     /// The columns to decode, so that the needed ones come out as in a decode of the whole.
-    func window(around needed: Range<Int>) -> JPEGReader.Window {
-        let lower = max(needed.lowerBound - Self.upsamplingMargin, 0)
-        let upper = min(needed.upperBound + Self.upsamplingMargin, columns.sourceLength)
-        return JPEGReader.Window(reduction: reduction, columns: lower..<upper)
+    func window(around needed: Range<Int>, margin: Int) -> PictureWindow {
+        let lower = max(needed.lowerBound - margin, 0)
+        let upper = min(needed.upperBound + margin, columns.sourceLength)
+        return PictureWindow(reduction: reduction, columns: lower..<upper)
     }
 }

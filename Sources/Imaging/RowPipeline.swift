@@ -1,13 +1,19 @@
 import Parallelism
 import Tensors
 
-extension ImageDecoder {
+/// The way from rows, as a codec gives them, to a prepared picture; keeps its memory between pictures.
+struct RowPipeline: ~Copyable, @unchecked Sendable {  // unique owner of its scratch
+    private var resampler = StreamingResampler()
+    private var strip = AlignedBuffer<UInt8>(count: 0)
+    private var unturned = AlignedBuffer<UInt8>(count: 0)
+
     /// Units: bytes. Decoded rows held at a time, unless one row alone is longer.
     private static var stripBytes: Int { 256 << 10 }
     private static var maxStripRows: Int { 16 }
 
-    mutating func prepareJPEG(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ preprocessing: Preprocessing
+    mutating func prepare<Reader: PictureReader & ~Copyable>(
+        _ bytes: UnsafeBufferPointer<UInt8>, with reader: borrowing Reader, _ preprocessing: Preprocessing,
+        limits: ImageLimits
     ) throws(ImageError) -> PreparedImage {
         let clock = MonotonicClock()
         var durations = PreparedImage.Durations()
@@ -18,18 +24,20 @@ extension ImageDecoder {
             return now.nanoseconds(since: lap)
         }
 
-        defer { jpeg.close() }
-        let header = try jpeg.open(bytes)
+        defer { reader.close() }
+        let header = try reader.open(bytes)
         try limits.check(width: header.width, height: header.height)
         durations.decodeNanoseconds += lapNanoseconds()
 
-        let geometry = JPEGGeometry(header: header, preprocessing: preprocessing)
+        let geometry = PictureGeometry(
+            header: header, preprocessing: preprocessing, reduction: Reader.reduction)
         resampler.plan(
             columns: geometry.columns, rows: geometry.rows, blendsRowsFirst: geometry.blendsRowsFirst,
             filter: preprocessing.filter)
         durations.resizeNanoseconds += lapNanoseconds()
 
-        let window = try jpeg.start(geometry.window(around: resampler.columns.sourceRange), limits: limits)
+        let window = try reader.start(
+            geometry.window(around: resampler.columns.sourceRange, margin: Reader.columnMargin), limits: limits)
         resampler.begin(window: window.columns)
 
         let rowStride = window.columns.count * 4
@@ -46,10 +54,10 @@ extension ImageDecoder {
         let outputStride = (isTurned ? kept.columns : preprocessing.cropWidth) * 3
 
         let needed = resampler.rows.sourceRange
-        try jpeg.skip(rowCount: needed.lowerBound)
+        try reader.skip(rowCount: needed.lowerBound)
         for start in stride(from: needed.lowerBound, to: needed.upperBound, by: stripRows) {
             let end = min(start + stripRows, needed.upperBound)
-            try jpeg.read(into: strip.pointer, rowStride: rowStride, rowCount: end - start)
+            try reader.read(into: strip.pointer, rowStride: rowStride, rowCount: end - start)
             durations.decodeNanoseconds += lapNanoseconds()
             for row in start..<end {
                 resampler.push(
@@ -57,14 +65,14 @@ extension ImageDecoder {
             }
             durations.resizeNanoseconds += lapNanoseconds()
         }
-        try jpeg.finish(scratchRow: strip.pointer)
+        try reader.finish(scratchRow: strip.pointer)
         durations.decodeNanoseconds += lapNanoseconds()
 
         if isTurned {
             transpose(output, rows: kept.rows, columns: kept.columns, to: origin, stride: preprocessing.cropWidth * 3)
             durations.resizeNanoseconds += lapNanoseconds()
         }
-        let (sourceWidth, sourceHeight) = header.orientation.orient(width: header.width, height: header.height)
+        let (sourceWidth, sourceHeight) = header.orientedSize
         return PreparedImage(
             width: preprocessing.cropWidth, height: preprocessing.cropHeight, sourceWidth: sourceWidth,
             sourceHeight: sourceHeight, durations: durations, pixels: pixels)
