@@ -74,7 +74,8 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
 
     // MARK: Drain
 
-    var busyCount: Int { connections.count { !$0.state.isIdle } }
+    /// Connections with a request; a handshake is none yet.
+    var busyCount: Int { connections.count { !$0.state.isIdle && $0.state.phase != .handshaking } }
 
     /// From here on connections close when none of the loop's is busy any more; then `onEmpty` is called.
     func finish(_ onEmpty: @escaping @Sendable () -> Void) {
