@@ -38,7 +38,8 @@ public struct APIKeys: Sendable {
     /// have the same name, so that one can follow the other.
     init(text: String, path: String) throws(APIKeysError) {
         var entries: [Entry] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        // CR LF is one character.
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let line = line.trimmingPrefix(while: \.isWhitespace)
             if line.isEmpty || line.hasPrefix("#") { continue }
             func fault(_ reason: String) -> APIKeysError { .line(path: path, number: index + 1, reason: reason) }
@@ -54,8 +55,7 @@ public struct APIKeys: Sendable {
                 }
                 rights.insert(right)
             }
-            let text = fields[2].last?.isWhitespace == true ? fields[2].dropLast() : fields[2]
-            guard let digest = Self.bytes(hexadecimal: text) else {
+            guard let digest = Self.bytes(hexadecimal: fields[2]) else {
                 throw fault("the digest is not SHA-256 in 64 hexadecimal digits")
             }
             guard !entries.contains(where: { $0.digest == digest }) else { throw fault("the same key a second time") }

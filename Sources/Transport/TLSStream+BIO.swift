@@ -40,8 +40,10 @@ extension TLSStream {
             hasReceived = true
             return Int32(count)
         case .endOfStream:
+            // Told as an interruption: for OpenSSL an end without farewell is fatal, and nothing could be sent any more.
             sawEnd = true
-            return 0
+            BIO_set_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY)
+            return -1
         case .wouldBlock:
             wouldBlock = true
             BIO_set_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY)

@@ -1,5 +1,11 @@
 import COpenSSL
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// What a handshake has come to.
 public struct TLSHandshake: Sendable, Equatable {
     /// Such as `TLSv1.3`.
@@ -161,15 +167,16 @@ public final class TLSStream {
 
     private func outcome(of result: Int32, error: (String) -> TLSError) -> ByteStream.Received {
         switch SSL_get_error(ssl, result) {
-        // Not every record holds data.
-        case SSL_ERROR_WANT_READ: return wouldBlock ? .wouldBlock(.readable) : .nothing
+        case SSL_ERROR_WANT_READ:
+            if sawEnd { return .endOfStream }
+            // Not every record holds data.
+            return wouldBlock ? .wouldBlock(.readable) : .nothing
         case SSL_ERROR_WANT_WRITE: return .wouldBlock(.writable)
         case SSL_ERROR_ZERO_RETURN: return .endOfStream
         case SSL_ERROR_SYSCALL:
             hasFailed = true
             ERR_clear_error()
-            if let socketError { return .failed(.socket(socketError)) }
-            return .endOfStream
+            return .failed(.socket(socketError ?? SocketError(operation: .receive, code: EPROTO)))
         default:
             hasFailed = true
             return .failed(.tls(error(TLSError.takeReason())))

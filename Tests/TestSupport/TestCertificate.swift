@@ -8,7 +8,7 @@ public final class TestCertificate: @unchecked Sendable {  // not changed after 
     /// - Parameters:
     ///   - issuer: who signs it; nil makes an authority that signs itself.
     ///   - validSeconds: from an hour ago, or backwards from then.
-    public init(_ name: String, issuer: TestCertificate? = nil, validSeconds: Int = 86_400) {
+    public init(_ name: String, issuer: TestCertificate? = nil, validSeconds: Int = 30 * 86_400) {
         key = Self.makeKey()
         certificate = X509_new()
         X509_set_version(certificate, 2)
