@@ -48,7 +48,7 @@ let package = Package(
 
         // Server
         .target(name: "HTTP", dependencies: [httpTypes]),
-        .target(name: "Transport", dependencies: ["Parallelism"]),
+        .target(name: "Transport", dependencies: ["COpenSSL", "Parallelism"]),
         .target(name: "HTTPServer", dependencies: ["HTTP", "Transport", "Parallelism", httpTypes, logging]),
 
         // Service
@@ -67,7 +67,7 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["Checkpoints", "EfficientNet", "Parallelism", "Tensors"],
+            name: "TestSupport", dependencies: ["COpenSSL", "Checkpoints", "EfficientNet", "Parallelism", "Tensors"],
             path: "Tests/TestSupport"),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .testTarget(name: "BatchingTests", dependencies: ["Batching", "TestSupport"]),
@@ -76,7 +76,7 @@ let package = Package(
             name: "ClassificationTests",
             dependencies: ["CAllocations", "Classification", "HTTPServer", "TestSupport", httpTypes, logging]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
-        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestSupport", httpTypes]),
+        .testTarget(name: "HTTPServerTests", dependencies: ["CAllocations", "HTTPServer", "TestSupport", httpTypes]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),
         .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),

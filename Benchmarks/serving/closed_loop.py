@@ -13,7 +13,8 @@ WARM_UP_SECONDS = 1
 def start_wrk(server, photos, connections, seconds):
     return subprocess.Popen(
         ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--timeout", "30s",
-         "--script", os.path.join(HERE, "post.lua"), f"http://127.0.0.1:{server.port}", "--", server.path, *photos],
+         "--script", os.path.join(HERE, "post.lua"), f"{'https' if server.secure else 'http'}://127.0.0.1:{server.port}",
+         "--", server.path, *photos],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
 

@@ -14,10 +14,12 @@ public final class ClassificationService: Sendable {
     public let settings: Settings
     let context: ServiceContext
     private let server: Server
+    private let credentials: Credentials
     private let logger: Logger
     private let table: KernelTable
 
-    /// - Throws: `KernelError` where the forced instruction set is not this machine's.
+    /// - Throws: `KernelError` where the forced instruction set is not this machine's; `TLSError`, `APIKeysError` or
+    ///   `ServiceStartError` where certificates and keys cannot be used.
     public init(
         settings: Settings, build: BuildInformation, logger: Logger, clock: any Clock = MonotonicClock()
     ) throws {
@@ -26,12 +28,15 @@ public final class ClassificationService: Sendable {
         table = try settings.kernelTable()
         let metrics = ServiceMetrics(build: build, isa: table.isa)
         context = ServiceContext(settings: settings, metrics: metrics, clock: clock)
+        credentials = try Credentials(settings, logger: logger)
+        if let tls = credentials.tls { metrics.watch(tls) }
         var observer = ServerObserver()
         observer.requestStarted = { _ in metrics.requestStarted() }
         observer.requestFinished = { metrics.requestFinished($0, wasStarted: $1) }
         observer.rejected = { metrics.reject($0) }
+        observer.handshakeFinished = { metrics.handshakeFinished($0) }
         server = Server(
-            configuration: ServerConfiguration(settings), router: Routes.router(context), clock: clock,
+            configuration: ServerConfiguration(settings), listeners: Self.listeners(context, credentials), clock: clock,
             observer: observer, logger: logger, errorBody: serviceErrorBody)
     }
 
@@ -54,10 +59,41 @@ public final class ClassificationService: Sendable {
     }
 
     private func listen() throws(ServiceStartError) -> SocketAddress {
-        do throws(SocketError) { return try server.start() } catch {
-            throw .cannotListen(host: settings.host, port: settings.port, error)
-        }
+        do throws(ListenError) { return try server.start() } catch { throw .cannotListen(error) }
     }
+
+    private static func listeners(_ context: ServiceContext, _ credentials: Credentials) -> [Listener] {
+        let settings = context.settings
+        let policy = AccessPolicy(keys: credentials.keys, isAdminAddress: false)
+        let main = Listener(
+            host: settings.host, port: settings.port, router: Routes.router(context), tls: credentials.tls,
+            authorizer: policy.decide, crossOrigin: settings.crossOriginPolicy,
+            maximumConnections: settings.maxConnections)
+        guard let address = ListenAddress(settings.adminAddress) else { return [main] }
+        let adminPolicy = AccessPolicy(keys: credentials.keys, isAdminAddress: true)
+        return [
+            main,
+            Listener(
+                host: address.host, port: address.port, router: Routes.adminRouter(context),
+                tls: settings.adminTls == "on" ? credentials.tls : nil, authorizer: adminPolicy.decide,
+                maximumConnections: maximumAdminConnections),
+        ]
+    }
+
+    /// Scrapers, probes and operators; a limit of their own, lest the main port's clients keep them out.
+    static let maximumAdminConnections = 256
+
+    /// Where the service and, if there is one, its administration are; nil where they do not listen.
+    public var url: String? { server.addresses.first.map { "\(credentials.tls == nil ? "http" : "https")://\($0)" } }
+    public var adminURL: String? {
+        let addresses = server.addresses
+        guard addresses.count == 2 else { return nil }
+        return "\(settings.adminTls == "on" ? "https" : "http")://\(addresses[1])"
+    }
+
+    /// Reads certificates and keys again, for connections that come from here on. What is broken leaves the old in
+    /// force, and is logged.
+    public func reloadCredentials() { credentials.reload() }
 
     private func chosenModels(_ repository: ModelRepository) throws -> [StoredModel] {
         let contents = try repository.contents()
@@ -142,15 +178,18 @@ public final class ClassificationService: Sendable {
 
 /// Why the service does not start, beside what sockets and checkpoints say.
 public enum ServiceStartError: Error, Equatable, Sendable, CustomStringConvertible {
-    case cannotListen(host: String, port: Int, SocketError)
+    case cannotListen(ListenError)
     case noModels(directory: String)
     case defaultNotLoaded(String)
+    /// Settings that make sense alone, but not together.
+    case conflictingSettings(String)
 
     public var description: String {
         switch self {
-        case .cannotListen(let host, let port, let error): "cannot listen on \(host), port \(port): \(error)"
+        case .cannotListen(let error): error.description
         case .noModels(let directory): "no model lies in \(directory)"
         case .defaultNotLoaded(let name): "the default model '\(name)' is not among loadModels"
+        case .conflictingSettings(let reason): reason
         }
     }
 }
@@ -167,6 +206,7 @@ extension ServerConfiguration {
         parser.maximumTargetBytes = settings.maxTargetBytes
         parser.maximumHeadBytes = settings.maxHeaderBytes
         parser.maximumBodyBytes = settings.maxBodyBytes
+        timeouts.handshakeNanoseconds = Int64(settings.tlsHandshakeTimeoutSeconds) * 1_000_000_000
         timeouts.headNanoseconds = Int64(settings.headerTimeoutSeconds) * 1_000_000_000
         timeouts.bodyNanoseconds = Int64(settings.bodyTimeoutSeconds) * 1_000_000_000
         timeouts.idleNanoseconds = Int64(settings.idleTimeoutSeconds) * 1_000_000_000

@@ -18,15 +18,33 @@ enum Routes {
     /// What the server calls requests that match no route.
     static let unmatched = "unmatched"
 
+    /// What the main port answers. Every route says who may use it.
     static func router(_ service: ServiceContext) -> Router {
         var router = Router()
-        router.add(.post, classify) { service.classify($0, $1) }
-        router.add(.get, models) { service.listModels($0, $1) }
-        router.add(.get, model) { service.describeModel($0, $1) }
-        router.add(.get, live) { _, responder in responder.respond(.text("live\n")) }
-        router.add(.get, ready) { service.answerReadiness($0, $1) }
-        router.add(.get, metrics) { service.answerMetrics($0, $1) }
+        router.add(.post, classify, access: .inference) { service.classify($0, $1) }
+        router.add(.get, models, access: .inference) { service.listModels($0, $1) }
+        router.add(.get, model, access: .inference) { service.describeModel($0, $1) }
+        addHealth(to: &router, service)
+        if service.settings.adminAddress.isEmpty { addAdministration(to: &router, service) }
         return router
+    }
+
+    /// What the admin address answers: health too, for probes that have neither a certificate nor TLS.
+    static func adminRouter(_ service: ServiceContext) -> Router {
+        var router = Router()
+        addHealth(to: &router, service)
+        addAdministration(to: &router, service)
+        return router
+    }
+
+    private static func addHealth(to router: inout Router, _ service: ServiceContext) {
+        router.add(.get, live, access: .open) { _, responder in responder.respond(.text("live\n")) }
+        router.add(.get, ready, access: .open) { service.answerReadiness($0, $1) }
+    }
+
+    /// What leaves the main port where there is an admin address. Routes that change or reveal something are `.admin`.
+    private static func addAdministration(to router: inout Router, _ service: ServiceContext) {
+        router.add(.get, metrics, access: .open) { service.answerMetrics($0, $1) }
     }
 }
 
@@ -40,8 +58,10 @@ extension ServiceContext {
     func answerReadiness(_ request: Request, _ responder: Responder) {
         switch state {
         case .ready: responder.respond(.text("ready\n"))
-        case .loading: responder.respond(ServiceFailure.notReady(reason: "loading").response(to: RequestReference(request)))
-        case .draining: responder.respond(ServiceFailure.notReady(reason: "draining").response(to: RequestReference(request)))
+        case .loading:
+            responder.respond(ServiceFailure.notReady(reason: "loading").response(to: RequestReference(request)))
+        case .draining:
+            responder.respond(ServiceFailure.notReady(reason: "draining").response(to: RequestReference(request)))
         }
     }
 

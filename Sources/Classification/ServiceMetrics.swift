@@ -1,5 +1,6 @@
 import HTTPServer
 import Telemetry
+import Transport
 
 /// The metric families of the service, and the handles that the hot path counts with.
 final class ServiceMetrics: Sendable {
@@ -9,9 +10,9 @@ final class ServiceMetrics: Sendable {
     private static let routes: [(label: String, codes: [Int])] = {
         let anywhere = [400, 405, 408, 413, 414, 417, 431, 500, 501, 505]
         return [
-            (Routes.classify, [200, 204, 404, 415, 422, 499, 503, 504] + anywhere),
-            (Routes.models, [200, 204] + anywhere),
-            (Routes.model, [200, 204, 404, 503] + anywhere),
+            (Routes.classify, [200, 204, 401, 403, 404, 415, 422, 499, 503, 504] + anywhere),
+            (Routes.models, [200, 204, 401, 403] + anywhere),
+            (Routes.model, [200, 204, 401, 403, 404, 503] + anywhere),
             (Routes.live, [200, 204] + anywhere),
             (Routes.ready, [200, 204, 503] + anywhere),
             (Routes.metrics, [200, 204, 499, 503] + anywhere),
@@ -29,6 +30,7 @@ final class ServiceMetrics: Sendable {
     private let stageDurations: [String: Histogram]
     private let rejections: [RejectionReason: Counter]
     private let inflight: Gauge
+    private let handshakes: [HandshakeResult: Counter]
     let batchSize: Family<Histogram>
     let queueDepth: Family<Gauge>
     let images: Family<Counter>
@@ -62,6 +64,10 @@ final class ServiceMetrics: Sendable {
             "swiftlet_rejected_total", "Requests and images refused or given up, by reason.", labels: ["reason"])
         rejections = Dictionary(
             uniqueKeysWithValues: RejectionReason.allCases.map { ($0, rejectionFamily.with($0.rawValue)) })
+        let handshakeFamily = registry.counter(
+            "swiftlet_tls_handshakes_total", "TLS handshakes, by how they ended.", labels: ["result"])
+        handshakes = Dictionary(
+            uniqueKeysWithValues: HandshakeResult.allCases.map { ($0, handshakeFamily.with($0.rawValue)) })
         let model = ["model", "version"]
         batchSize = registry.histogram(
             "swiftlet_batch_size", "Images in a batch.", labels: model, bounds: Histogram.batchSizeBounds)
@@ -89,6 +95,15 @@ final class ServiceMetrics: Sendable {
         for stage in record.stages { stageDurations[stage.name]?.observe(stage.seconds) }
     }
 
+    func handshakeFinished(_ result: HandshakeResult) { handshakes[result]!.increment() }
+
+    /// Tells for each scrape when the certificate in force expires.
+    func watch(_ credentials: TLSCredentials) {
+        registry.gauge(
+            "swiftlet_tls_certificate_expiry_timestamp_seconds", "When the certificate in force expires, since 1970."
+        ).with { Double(credentials.current.validUntil) }
+    }
+
     func reject(_ reason: RejectionReason) { rejections[reason]!.increment() }
 
     func reject(_ failure: ServiceFailure) {
@@ -101,7 +116,7 @@ final class ServiceMetrics: Sendable {
         case .disconnected: reject(RejectionReason.disconnected)
         case .malformed(let error) where error.status == .contentTooLarge: reject(RejectionReason.tooLarge)
         case .tooManyBytesHeld: reject(RejectionReason.queueFull)
-        case .malformed, .headTimeout, .bodyTimeout: break
+        case .malformed, .plainText, .headTimeout, .bodyTimeout: break
         }
     }
 }

@@ -13,8 +13,8 @@ import Musl
 
 /// A service run as a process: signals begin and hasten its drain, and the process ends when it is over.
 ///
-/// SIGTERM and SIGINT begin the drain; a second one skips the drain delay. SIGHUP is ignored: a closed terminal ends
-/// no service.
+/// SIGTERM and SIGINT begin the drain; a second one skips the drain delay. SIGHUP has certificates and keys read again;
+/// a closed terminal, which sends it too, ends no service.
 public final class ServiceProcess: Sendable {
     private enum Phase {
         case serving, delaying, finishing
@@ -37,26 +37,29 @@ public final class ServiceProcess: Sendable {
     /// Starts the service and serves until a signal; does not return.
     /// - Throws: what `ClassificationService.start` throws.
     public func run(repository: ModelRepository) throws -> Never {
-        signal(SIGHUP, SIG_IGN)
-        for number in [SIGTERM, SIGINT] {
-            // The default action would end the process before the source hears of the signal.
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler { [self] in receivedSignal() }
-            source.resume()
-            signalSources.withLock { $0.append(source) }
-        }
+        on(SIGHUP) { [self] in service.reloadCredentials() }
+        for number in [SIGTERM, SIGINT] { on(number) { [self] in receivedSignal() } }
         raiseDescriptorLimit()
         let address = try service.start(repository: repository)
         logger.info(
             "ready", metadata: ["models": "\(service.modelNames)", "default_model": "\(service.defaultModel ?? "")"])
-        say("listening on http://\(address)")
+        if let url = service.adminURL { say("administration on \(url)") }
+        say("listening on \(service.url ?? "\(address)")")
         dispatchMain()
+    }
+
+    private func on(_ number: Int32, _ handler: @escaping @Sendable () -> Void) {
+        // The default action would end the process before the source hears of the signal.
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+        source.setEventHandler(handler: handler)
+        source.resume()
+        signalSources.withLock { $0.append(source) }
     }
 
     /// Makes room for all the connections that are allowed, which the usual soft limit of 1024 does not.
     private func raiseDescriptorLimit() {
-        let wanted = service.settings.maxConnections + 64
+        let wanted = service.settings.maxConnections + ClassificationService.maximumAdminConnections + 64
         do throws(SocketError) {
             let limit = try DescriptorLimit.raise(to: wanted)
             guard limit < wanted else { return }

@@ -82,7 +82,7 @@ extension Settings {
 
 extension Setting {
     /// Every setting there is.
-    public static let all: [Setting] = network + models + batching + limits + timeouts + answers
+    public static let all: [Setting] = network + access + models + batching + limits + timeouts + answers
 
     /// The setting called `key`.
     public static func named(_ key: String) -> Setting? { byKey[key] }
@@ -106,6 +106,32 @@ extension Setting {
             "maxConnections", .integer(\.maxConnections, count),
             "Connections open at the same time. Idle ones cost a few kilobytes each; the limit of open files may be "
                 + "lower."),
+    ]
+
+    private static let access: [Setting] = [
+        Setting(
+            "tlsCertificate", .text(\.tlsCertificate),
+            "The server's certificate and those that lead to its authority, PEM. Empty means plain HTTP: within a "
+                + "cluster TLS often ends at a proxy."),
+        Setting("tlsKey", .text(\.tlsKey), "Its key, PEM. Empty means that it is in the certificate's file."),
+        Setting(
+            "tlsClientCa", .text(\.tlsClientCa),
+            "Authorities of client certificates, PEM. Where set, clients without one are refused. Empty: any client."),
+        Setting(
+            "apiKeysFile", .text(\.apiKeysFile),
+            "The keys that clients must have, a line each as `swiftlet key` makes it. Empty: no key is asked for."),
+        Setting(
+            "adminAddress", .text(\.adminAddress),
+            "HOST:PORT for `/metrics`, `/debug` and the repository's routes, which then leave the main port. Empty: they stay "
+                + "there, and what changes or reveals something is for the same machine or an admin key."),
+        Setting(
+            "adminTls", .choice(\.adminTls, ["off", "on"]),
+            "Whether the admin address speaks TLS too. off: it lies in a private network, where Prometheus scrapes in the "
+                + "clear."),
+        Setting(
+            "corsAllowedOrigins", .list(\.corsAllowedOrigins),
+            "Origins whose pages a browser lets read the answers, or `*`. Empty: none, as most clients are no browsers."
+        ),
     ]
 
     private static let models: [Setting] = [
@@ -178,6 +204,9 @@ extension Setting {
     ]
 
     private static let timeouts: [Setting] = [
+        Setting(
+            "tlsHandshakeTimeoutSeconds", .integer(\.tlsHandshakeTimeoutSeconds, seconds),
+            "From a connection's start to the end of its TLS handshake: two round trips, and time for a lost packet."),
         Setting(
             "headerTimeoutSeconds", .integer(\.headerTimeoutSeconds, seconds),
             "From a request's first byte to the end of its header. Headers come in one packet; slower is an attack."),

@@ -7,6 +7,20 @@ public struct Settings: Equatable, Sendable {
     public var host = "0.0.0.0"
     /// 0 takes any that is free.
     public var port = 8080
+    /// Empty means plain HTTP.
+    public var tlsCertificate = ""
+    /// Empty means that the certificate's file has it.
+    public var tlsKey = ""
+    /// Empty means that clients need no certificate.
+    public var tlsClientCa = ""
+    /// Empty means that clients need no key.
+    public var apiKeysFile = ""
+    /// Empty means none.
+    public var adminAddress = ""
+    /// `on` or `off`.
+    public var adminTls = "off"
+    /// Empty means none.
+    public var corsAllowedOrigins: [String] = []
     /// The directory of the model repository; empty where none was found.
     public var models = ""
     /// The model that answers where a request or a command names none; empty means the first by name.
@@ -34,6 +48,7 @@ public struct Settings: Equatable, Sendable {
     public var maxDecodeBytes = 96 << 20
     public var maxConnections = 10_000
     public var backlog = 1024
+    public var tlsHandshakeTimeoutSeconds = 10
     public var headerTimeoutSeconds = 10
     public var bodyTimeoutSeconds = 60
     public var idleTimeoutSeconds = 75

@@ -8,7 +8,8 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     static let backoffMilliseconds = 10
     private static let acceptsPerEvent = 64
 
-    private var listener: Socket?
+    let listener: Listener
+    private var socket: Socket?
     private let context: ServerContext
     private let loops: [ServerLoop]
     private let openCount = Atomic(0)
@@ -19,8 +20,9 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     private var isPausedByLimit = false
     private var isBackingOff = false
 
-    init(listener: consuming Socket, context: ServerContext, loops: [ServerLoop]) {
-        self.listener = consume listener
+    init(listener: Listener, socket: consuming Socket, context: ServerContext, loops: [ServerLoop]) {
+        self.listener = listener
+        self.socket = consume socket
         self.context = context
         self.loops = loops
     }
@@ -28,7 +30,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     private var loop: EventLoop { loops[0].loop }
 
     func start() {
-        guard let descriptor = listener?.descriptor else { preconditionFailure("started after its end") }
+        guard let descriptor = socket?.descriptor else { preconditionFailure("started after its end") }
         let readiness = Readiness(.readable, of: descriptor, on: loop) { [self] in accept() }
         self.readiness = readiness
         readiness.setArmed(true)
@@ -37,7 +39,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     /// A connection has closed; called on any loop.
     func connectionClosed() {
         let before = openCount.wrappingSubtract(1, ordering: .relaxed).oldValue
-        if before == context.configuration.maximumConnections {
+        if before == listener.maximumConnections {
             loop.execute { [self] in
                 isPausedByLimit = false
                 rearm()
@@ -53,7 +55,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
         readiness.cancel { [self] in
             // The last look right before the end: a connection that comes in between is reset.
             while acceptOne() {}
-            listener = nil
+            socket = nil
             completion()
         }
     }
@@ -62,7 +64,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
 
     private func accept() {
         for _ in 0..<Self.acceptsPerEvent {
-            if openCount.load(ordering: .relaxed) >= context.configuration.maximumConnections {
+            if openCount.load(ordering: .relaxed) >= listener.maximumConnections {
                 isPausedByLimit = true
                 break
             }
@@ -74,14 +76,24 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     /// - Returns: whether there may be more.
     private func acceptOne() -> Bool {
         do throws(SocketError) {
-            guard let accepted = try listener?.accept() else { return false }
+            guard let accepted = try socket?.accept() else { return false }
             if isFailing { context.logger.info("accepting connections again") }
             isFailing = false
             let peer = accepted.peer
+            let stream: ByteStream
+            if let credentials = listener.tls {
+                guard let secure = TLSStream(socket: accepted.takeSocket(), context: credentials.current) else {
+                    context.logger.error("cannot begin TLS: out of memory")
+                    return true
+                }
+                stream = .secure(secure)
+            } else {
+                stream = .plain(accepted.takeSocket())
+            }
             let target = loops[next % loops.count]
             next &+= 1
             openCount.wrappingAdd(1, ordering: .relaxed)
-            let connection = Connection(accepted: accepted.takeSocket(), peer: peer, owner: target)
+            let connection = Connection(stream, peer: peer, acceptor: self, owner: target)
             target.loop.execute { target.add(connection) }
             return true
         } catch {

@@ -12,41 +12,56 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     private let owner: ServerLoop
     private let context: ServerContext
-    private let socket: Socket
-    private let peer: SocketAddress?
+    let acceptor: Acceptor
+    private let stream: ByteStream
+    let peer: SocketAddress?
     private var receiving: Readiness?
     private var sending: Readiness?
     private var exchange: Exchange?
     private var isClosed = false
     /// Whether reading has stopped short of everything that had arrived.
     private var leftUnread = false
+    /// What TLS waits for when it has to write before it can read, or to read before it can write.
+    private var receiveAwaits = Readiness.Direction.readable
+    private var sendAwaits = Readiness.Direction.writable
+    /// Whether the sending side is to be ended as soon as the socket takes TLS's farewell.
+    private var isFinishingSending = false
+    private var awaitsHandshake: Bool
 
-    /// The request being answered.
     /// What `ServerContext.hold` has been told of.
     private var heldBytes = 0
 
+    /// The request being answered.
     private struct Exchange {
         var label: String
         var method: HTTPRequest.Method
         var path: String?
         var requestID: String
+        /// For pages of other origins.
+        var crossOriginFields: HTTPFields
         var received: Instant
         var readDone: Instant
         /// Absent where the server answers itself.
         var pending: PendingAnswer?
     }
 
-    init(accepted: consuming Socket, peer: SocketAddress?, owner: ServerLoop) {
-        socket = accepted
+    init(_ stream: consuming ByteStream, peer: SocketAddress?, acceptor: Acceptor, owner: ServerLoop) {
+        self.stream = stream
         self.peer = peer
+        self.acceptor = acceptor
         self.owner = owner
         loop = owner.loop
         context = owner.context
-        state = ConnectionState(configuration: owner.context.configuration, now: owner.context.clock.now())
+        awaitsHandshake = acceptor.listener.tls != nil
+        state = ConnectionState(
+            configuration: owner.context.configuration, isSecure: acceptor.listener.tls != nil,
+            now: owner.context.clock.now())
     }
 
+    private var router: Router { acceptor.listener.router }
+
     func start() {
-        receiving = Readiness(.readable, of: socket.descriptor, on: loop) { [self] in receive() }
+        receiving = Readiness(.readable, of: stream.descriptor, on: loop) { [self] in receive() }
         // A client that has connected has mostly sent its request, too.
         receive()
     }
@@ -65,7 +80,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         receiving: while !isClosed, state.wantsToReceive, roundsLeft > 0 {
             roundsLeft -= 1
             defer { now = context.clock.now() }
-            switch socket.receive(into: buffer) {
+            receiveAwaits = .readable
+            switch stream.receive(into: buffer) {
             case .bytes(let count):
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
                 perform(bytes.withMemoryRebound(to: UInt8.self) { state.received($0, now: now) }, now)
@@ -74,9 +90,22 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             case .endOfStream:
                 leftUnread = false
                 perform(state.receivedEnd(), now)
-            case .wouldBlock:
+            case .wouldBlock(let direction):
                 leftUnread = false
+                receiveAwaits = direction
+                state.hasBegunHandshake = stream.hasBegunHandshake
                 break receiving
+            case .nothing: break
+            case .handshaken(let handshake):
+                state.handshaken(now: now)
+                noteHandshake(handshake.isResumed ? .resumed : .full)
+            case .plainText:
+                noteHandshake(.plainText)
+                perform(state.receivedPlainText(now: now), now)
+            case .refused(let error):
+                context.logger.debug("\(error)", metadata: ["peer": "\(peer.map { "\($0)" } ?? "")"])
+                noteHandshake(.failed)
+                state.handshakeFailed()
             case .failed(let error):
                 context.logger.debug("\(error)")
                 perform(state.failed(), now)
@@ -111,6 +140,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     }
 
     private func sendMore() {
+        if isFinishingSending { isFinishingSending = !stream.finishSending() }
+        if receiveAwaits == .writable { return receive() }
         proceed(context.clock.now())
         arm()
     }
@@ -122,6 +153,9 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         while !isClosed {
             if let action = state.nextAction(now: now) {
                 perform(action, now)
+            } else if let head = state.takeHead(), let refusal = refusal(head) {
+                state.refuseBody()
+                refuse(head, refusal, now)
             } else if state.output.isEmpty || !send(now) {
                 return
             }
@@ -130,13 +164,13 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     /// - Returns: whether everything has gone out.
     private func send(_ now: Instant) -> Bool {
+        sendAwaits = .writable
         while !state.output.isEmpty {
-            let sent = state.output.withUnsafePieces { first, second in
-                second.isEmpty ? socket.send(first) : socket.send(first, then: second)
-            }
-            switch sent {
+            switch state.output.withUnsafePieces({ stream.send($0, then: $1) }) {
             case .bytes(let count): state.sent(count, now: now)
-            case .wouldBlock: return false
+            case .wouldBlock(let direction):
+                sendAwaits = direction
+                return false
             case .failed(let error):
                 context.logger.debug("\(error)")
                 perform(state.failed(), now)
@@ -164,15 +198,20 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         account(context.clock.now())
         guard !isClosed else { return }
         let wantsToReceive = state.wantsToReceive
-        receiving?.setArmed(wantsToReceive)
+        let wantsToSend = !state.output.isEmpty
+        receiving?.setArmed(
+            wantsToReceive && receiveAwaits == .readable || wantsToSend && sendAwaits == .readable)
         if wantsToReceive, leftUnread {
             leftUnread = false
             loop.execute { [self] in receive() }
         }
-        if !state.output.isEmpty, sending == nil {
-            sending = Readiness(.writable, of: socket.descriptor, on: loop) { [self] in sendMore() }
+        let awaitsWritable =
+            wantsToSend && sendAwaits == .writable || wantsToReceive && receiveAwaits == .writable
+            || isFinishingSending
+        if awaitsWritable, sending == nil {
+            sending = Readiness(.writable, of: stream.descriptor, on: loop) { [self] in sendMore() }
         }
-        sending?.setArmed(!state.output.isEmpty)
+        sending?.setArmed(awaitsWritable)
         owner.settle()
     }
 
@@ -185,17 +224,16 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             let head = state.refusedHead
             let target = try? RequestTarget(head.target)
             exchange = Exchange(
-                label: target.map { context.router.label(head.method, $0) } ?? Router.unmatchedLabel,
+                label: target.map { router.label(head.method, $0) } ?? Router.unmatchedLabel,
                 method: head.method, path: target?.path, requestID: owner.requestIDs.id(for: head.fields),
-                received: state.requestStarted, readDone: now)
+                crossOriginFields: crossOriginFields(head), received: state.requestStarted, readDone: now)
             let fields: HTTPFields = rejection.status == .serviceUnavailable ? [.retryAfter: "1"] : [:]
             finish(error: rejection.status, detail: rejection.detail, fields: fields, now)
         case .cancel:
             context.noteRejection(.disconnected)
             exchange?.pending?.cancel()
         case .shutdownSending:
-            // Fails where the client is gone already, which the next read tells as well.
-            try? socket.shutdownSending()
+            isFinishingSending = !stream.finishSending()
         case .close: close()
         case nil: break
         }
@@ -203,17 +241,34 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     /// Answers at once where the body would be sent for nothing.
     private func decide(_ head: RequestHead, _ now: Instant) {
-        if case .success(let target) = parseTarget(head), case .handler = context.router.match(head.method, target) {
+        if let refusal = refusal(head) { return refuse(head, refusal, now) }
+        if case .success(let target) = parseTarget(head), case .handler = router.match(head.method, target) {
             return state.proceed(now: now)
         }
         route(IncomingRequest(head: head, body: [], received: state.requestStarted, readDone: now), now)
+    }
+
+    private func refuse(
+        _ head: RequestHead, _ reason: (refusal: AccessRefusal, label: String, path: String), _ now: Instant
+    ) {
+        exchange = Exchange(
+            label: reason.label, method: head.method, path: reason.path,
+            requestID: owner.requestIDs.id(for: head.fields),
+            crossOriginFields: crossOriginFields(head), received: state.requestStarted, readDone: now)
+        finish(error: reason.refusal.status, detail: reason.refusal.detail, fields: reason.refusal.fields, now)
+    }
+
+    private func noteHandshake(_ result: HandshakeResult) {
+        awaitsHandshake = false
+        context.observer.handshakeFinished(result)
     }
 
     private func route(_ incoming: IncomingRequest, _ now: Instant) {
         let head = incoming.head
         var exchange = Exchange(
             label: Router.unmatchedLabel, method: head.method, path: nil,
-            requestID: owner.requestIDs.id(for: head.fields), received: incoming.received, readDone: incoming.readDone)
+            requestID: owner.requestIDs.id(for: head.fields), crossOriginFields: crossOriginFields(head),
+            received: incoming.received, readDone: incoming.readDone)
         let target: RequestTarget
         switch parseTarget(head) {
         case .success(let parsed): target = parsed
@@ -223,21 +278,32 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             return finish(error: error.status, detail: error.description, now)
         }
         exchange.path = target.path
-        switch context.router.match(head.method, target) {
-        case .handler(let handler, let label, let parameters):
-            let pending = PendingAnswer(connection: self)
+        switch router.match(head.method, target) {
+        case .handler(let endpoint, let label, let parameters):
             exchange.label = label
+            let keyName: String?
+            switch decision(endpoint, head) {
+            case .granted(let name): keyName = name
+            case .refused(let refusal):
+                self.exchange = exchange
+                return finish(error: refusal.status, detail: refusal.detail, fields: refusal.fields, now)
+            }
+            let pending = PendingAnswer(connection: self)
             exchange.pending = pending
             self.exchange = exchange
             context.noteStart(label)
             let request = Request(
                 method: head.method, path: target.path, parameters: parameters, query: target.query,
                 fields: head.fields, authority: head.authority, body: incoming.body, peer: peer,
-                received: incoming.received, readDone: incoming.readDone, id: exchange.requestID)
-            handler(request, Responder(pending))
+                keyName: keyName, received: incoming.received, readDone: incoming.readDone, id: exchange.requestID)
+            endpoint.handler(request, Responder(pending))
             if let answer = pending.handlerReturned() { finish(answer, context.clock.now()) }
         case .options(let allow, let label):
             exchange.label = label
+            if let policy = acceptor.listener.crossOrigin {
+                exchange.crossOriginFields.append(
+                    contentsOf: policy.preflightFields(for: head.fields, methods: allow))
+            }
             self.exchange = exchange
             finish(Response(status: .noContent, fields: [.allow: allow]), now)
         case .otherMethod(let allow, let label):
@@ -287,9 +353,11 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         var stages = [Stage(name: "read", seconds: exchange.readDone.seconds(since: exchange.received))]
         stages.append(contentsOf: response.stages)
         let carriesBody = ResponseEncoder.carriesBody(response.status, framing: framing)
+        var fields = response.fields
+        if !exchange.crossOriginFields.isEmpty { fields.append(contentsOf: exchange.crossOriginFields) }
         state.output.append { bytes in
             owner.encoder.appendHead(
-                status: response.status, fields: response.fields, requestID: exchange.requestID, stages: stages,
+                status: response.status, fields: fields, requestID: exchange.requestID, stages: stages,
                 bodyBytes: response.body.count, framing: framing, unixSeconds: owner.unixSeconds(), to: &bytes)
         }
         if carriesBody { state.output.append(body: response.body) }
@@ -304,6 +372,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private func close() {
         guard !isClosed else { return }
         isClosed = true
+        if awaitsHandshake, stream.hasBegunHandshake { noteHandshake(.abandoned) }
+        stream.sayGoodbye()
         account(context.clock.now())
         if let exchange = exchange.take(), let pending = exchange.pending {
             if !pending.isCancelled {

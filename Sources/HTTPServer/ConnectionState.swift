@@ -32,6 +32,8 @@ enum ConnectionAction: Equatable {
 /// Source: RFC 9112 §9.
 struct ConnectionState {
     enum Phase: Equatable {
+        /// TLS is being agreed on.
+        case handshaking
         /// Reading a request, or waiting for one.
         case reading
         /// A `decide`, `dispatch` or `refuse` is out.
@@ -46,6 +48,8 @@ struct ConnectionState {
     let configuration: ServerConfiguration
     private(set) var phase = Phase.reading
     private(set) var hasEnded = false
+    /// Whether the peer has sent a part of its handshake: then it is waited for.
+    var hasBegunHandshake = false
     var output = OutputBuffer()
 
     private var parser: RequestParser
@@ -53,6 +57,8 @@ struct ConnectionState {
     private var backlog: [UInt8] = []
     private var backlogStart = 0
     private var isReadingBody = false
+    /// Whether a body is being read of a request that `takeHead()` has not given out.
+    private var isHeadNew = false
     /// The framing of the request at hand.
     private var version = HTTPVersion.http11
     private var isHead = false
@@ -65,8 +71,9 @@ struct ConnectionState {
     private var idleSince: Instant
     private var outputProgressed: Instant
 
-    init(configuration: ServerConfiguration, now: Instant) {
+    init(configuration: ServerConfiguration, isSecure: Bool = false, now: Instant) {
         self.configuration = configuration
+        if isSecure { phase = .handshaking }
         parser = RequestParser(configuration: configuration.parser)
         requestStarted = now
         bodyStarted = now
@@ -83,7 +90,7 @@ struct ConnectionState {
         switch phase {
         case .reading, .deciding: parser.bodyByteCount
         case .processing: dispatchedBytes
-        case .refusing, .flushing, .lingering, .closed: 0
+        case .handshaking, .refusing, .flushing, .lingering, .closed: 0
         }
     }
 
@@ -93,17 +100,39 @@ struct ConnectionState {
     var refusedHead: RequestHead { parser.head }
 
     /// Whether nothing of a request has been read and nothing is left to send.
-    var isIdle: Bool { phase == .reading && !parser.hasStarted && backlogCount == 0 && output.isEmpty }
+    var isIdle: Bool {
+        if phase == .handshaking { return !hasBegunHandshake }
+        return phase == .reading && !parser.hasStarted && backlogCount == 0 && output.isEmpty
+    }
 
     var wantsToReceive: Bool {
         switch phase {
         case .reading, .processing: !hasEnded && backlogCount < configuration.maximumBacklogBytes
-        case .lingering: true
+        case .handshaking, .lingering: true
         case .deciding, .refusing, .flushing, .closed: false
         }
     }
 
     // MARK: Events
+
+    mutating func handshaken(now: Instant) {
+        precondition(phase == .handshaking, "no handshake was going on")
+        phase = .reading
+        idleSince = now
+    }
+
+    /// The peer has been told by TLS itself why. What it has sent meanwhile is dropped, lest a reset destroy that.
+    mutating func handshakeFailed() {
+        precondition(phase == .handshaking, "no handshake was going on")
+        phase = .flushing(lingers: true)
+    }
+
+    /// A request in the clear has come instead of a handshake.
+    mutating func receivedPlainText(now: Instant) -> ConnectionAction {
+        precondition(phase == .handshaking, "no handshake was going on")
+        requestStarted = now
+        return refuse(.plainText)
+    }
 
     mutating func received(_ bytes: UnsafeBufferPointer<UInt8>, now: Instant) -> ConnectionAction? {
         switch phase {
@@ -121,6 +150,7 @@ struct ConnectionState {
             return nil
         case .refusing, .flushing, .closed:
             return nil
+        case .handshaking: preconditionFailure("bytes of a request before the handshake")
         }
     }
 
@@ -131,7 +161,7 @@ struct ConnectionState {
         case .processing:
             dropBacklog()
             return .cancel
-        case .lingering: return close()
+        case .handshaking, .lingering: return close()
         default: return nil
         }
     }
@@ -146,6 +176,21 @@ struct ConnectionState {
     mutating func holdsTooMuch() -> ConnectionAction? {
         guard phase == .reading, isReadingBody else { return nil }
         return refuse(.tooManyBytesHeld(maximum: configuration.maximumHeldBytes))
+    }
+
+    /// The head of a request whose body is still to come, once.
+    mutating func takeHead() -> RequestHead? {
+        guard isHeadNew, phase == .reading else { return nil }
+        isHeadNew = false
+        return parser.head
+    }
+
+    /// Gives up the body that is being read: the request is answered by `answer(…)` now, and the connection closes.
+    mutating func refuseBody() {
+        precondition(phase == .reading && isReadingBody, "no body is being read")
+        note(parser.head)
+        phase = .deciding
+        dropBacklog()
     }
 
     /// Reading or writing has failed.
@@ -198,7 +243,7 @@ struct ConnectionState {
                 until: now.advanced(byNanoseconds: configuration.timeouts.lingerNanoseconds),
                 bytesLeft: configuration.maximumLingerBytes)
             return .shutdownSending
-        case .deciding, .processing, .refusing, .lingering, .closed:
+        case .handshaking, .deciding, .processing, .refusing, .lingering, .closed:
             return nil
         }
     }
@@ -210,6 +255,7 @@ struct ConnectionState {
         let timeouts = configuration.timeouts
         if !output.isEmpty { return outputProgressed.advanced(byNanoseconds: timeouts.writeStallNanoseconds) }
         switch phase {
+        case .handshaking: return requestStarted.advanced(byNanoseconds: timeouts.handshakeNanoseconds)
         case .reading where isReadingBody:
             return min(
                 bodyProgressed.advanced(byNanoseconds: timeouts.bodyStallNanoseconds),
@@ -234,7 +280,7 @@ struct ConnectionState {
     private var isEnding: Bool {
         switch phase {
         case .refusing, .flushing, .lingering, .closed: true
-        case .reading, .deciding, .processing: false
+        case .handshaking, .reading, .deciding, .processing: false
         }
     }
 
@@ -257,14 +303,17 @@ struct ConnectionState {
                 return nil
             case .head:
                 isReadingBody = true
+                isHeadNew = true
                 bodyStarted = now
                 if parser.head.expectsContinue, offset == bytes.count {
+                    isHeadNew = false
                     note(parser.head)
                     phase = .deciding
                     return .decide(parser.head)
                 }
             case .complete(let request):
                 isReadingBody = false
+                isHeadNew = false
                 note(request.head)
                 phase = .processing
                 dispatchedBytes = request.body.count

@@ -16,6 +16,8 @@ public struct Request: Sendable {
     public var authority: String?
     public var body: [UInt8]
     public var peer: SocketAddress?
+    /// The name of the key that let it in, where one was needed.
+    public var keyName: String?
     /// When its first byte was read.
     public var received: Instant
     /// When its last byte was read.

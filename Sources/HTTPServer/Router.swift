@@ -6,16 +6,22 @@ import HTTPTypes
 /// A pattern is made of literal segments and `{name}` segments, which match any one segment that is not empty:
 /// `/v1/models/{name}`. A literal path is preferred to one with parameters.
 public struct Router: Sendable {
+    /// What is behind a method of a path.
+    struct Endpoint: Sendable {
+        var handler: Handler
+        var access: RouteAccess
+    }
+
     struct Route: Sendable {
         var label: String
         var segments: [Substring]
-        var handlers: [HTTPRequest.Method: Handler] = [:]
+        var handlers: [HTTPRequest.Method: Endpoint] = [:]
         /// The value of `Allow`.
         var allow = ""
     }
 
     enum Match {
-        case handler(Handler, label: String, parameters: [String: String])
+        case handler(Endpoint, label: String, parameters: [String: String])
         /// OPTIONS on a known path.
         case options(allow: String, label: String)
         case otherMethod(allow: String, label: String)
@@ -39,9 +45,12 @@ public struct Router: Sendable {
     /// Adds a route. One for GET answers HEAD as well.
     ///
     /// - Precondition: the pattern begins with a slash, and no handler is there for it and the method.
-    /// - Parameter label: what the route is called in metrics; the pattern where nil.
+    /// - Parameters:
+    ///   - label: what the route is called in metrics; the pattern where nil.
+    ///   - access: who may use it. Whoever forgets it has no open route.
     public mutating func add(
-        _ method: HTTPRequest.Method, _ pattern: String, label: String? = nil, handler: @escaping Handler
+        _ method: HTTPRequest.Method, _ pattern: String, label: String? = nil, access: RouteAccess = .inference,
+        handler: @escaping Handler
     ) {
         precondition(pattern.utf8.first == 0x2F, "a pattern begins with a slash: \(pattern)")
         let segments = pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
@@ -51,8 +60,9 @@ public struct Router: Sendable {
             if pattern.contains("{") { patterns.append(index) } else { literals[pattern] = index }
         }
         precondition(routes[index].handlers[method] == nil, "two handlers for \(method) \(pattern)")
-        routes[index].handlers[method] = handler
-        if method == .get, routes[index].handlers[.head] == nil { routes[index].handlers[.head] = handler }
+        let endpoint = Endpoint(handler: handler, access: access)
+        routes[index].handlers[method] = endpoint
+        if method == .get, routes[index].handlers[.head] == nil { routes[index].handlers[.head] = endpoint }
         let methods = routes[index].handlers.keys.map(\.rawValue) + ["OPTIONS"]
         routes[index].allow = Set(methods).sorted().joined(separator: ", ")
     }
@@ -70,8 +80,8 @@ public struct Router: Sendable {
             return .unknownPath
         }
         let route = routes[index]
-        if let handler = route.handlers[method] {
-            return .handler(handler, label: route.label, parameters: parameters)
+        if let endpoint = route.handlers[method] {
+            return .handler(endpoint, label: route.label, parameters: parameters)
         }
         return method == .options
             ? .options(allow: route.allow, label: route.label) : .otherMethod(allow: route.allow, label: route.label)

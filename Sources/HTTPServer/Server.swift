@@ -9,47 +9,80 @@ public final class Server: Sendable {
     private let context: ServerContext
     private let running = Lock<Running?>(nil)
 
+    private let listeners: [Listener]
+
     private struct Running {
-        var acceptor: Acceptor
+        var acceptors: [Acceptor]
+        var addresses: [SocketAddress]
         var loops: [ServerLoop]
     }
 
+    /// A server that listens on the configuration's address alone, in plain HTTP, for everybody.
+    ///
     /// - Parameter errorBody: makes the bodies of the errors that the server answers itself.
-    public init(
+    public convenience init(
         configuration: ServerConfiguration = ServerConfiguration(), router: Router,
         clock: any Clock = MonotonicClock(), observer: ServerObserver = ServerObserver(),
         logger: Logger = Logger(label: "swiftlet.http"), errorBody: @escaping ErrorBody = problemBody
     ) {
+        self.init(
+            configuration: configuration,
+            listeners: [
+                Listener(
+                    host: configuration.host, port: configuration.port, router: router,
+                    maximumConnections: configuration.maximumConnections)
+            ], clock: clock, observer: observer, logger: logger, errorBody: errorBody)
+    }
+
+    /// - Parameters:
+    ///   - listeners: at least one; they take the place of the configuration's address and limit of connections.
+    ///   - errorBody: makes the bodies of the errors that the server answers itself.
+    public init(
+        configuration: ServerConfiguration, listeners: [Listener],
+        clock: any Clock = MonotonicClock(), observer: ServerObserver = ServerObserver(),
+        logger: Logger = Logger(label: "swiftlet.http"), errorBody: @escaping ErrorBody = problemBody
+    ) {
         precondition(configuration.eventLoopCount > 0, "a server needs an event loop")
+        precondition(!listeners.isEmpty, "a server needs an address")
+        self.listeners = listeners
         context = ServerContext(
-            configuration: configuration, router: router, clock: clock, observer: observer, logger: logger,
+            configuration: configuration, clock: clock, observer: observer, logger: logger,
             errorBody: errorBody)
     }
 
     /// Listens and serves.
     ///
     /// - Precondition: has not been started.
-    /// - Returns: where it listens; for port 0, with the port that was picked.
-    /// - Throws: `SocketError` when it cannot listen there.
-    public func start() throws(SocketError) -> SocketAddress { try start(calls: .kernel) }
+    /// - Returns: where the first listener listens; for port 0, with the port that was picked.
+    /// - Throws: `ListenError` when it cannot listen somewhere; then it listens nowhere.
+    @discardableResult
+    public func start() throws(ListenError) -> SocketAddress { try start(calls: .kernel) }
+
+    /// Where it listens, in the listeners' order, with the ports that were picked; empty unless it runs.
+    public var addresses: [SocketAddress] { running.withLock { $0?.addresses ?? [] } }
 
     /// `start` on a kernel of the test's own.
-    func start(calls: SystemCalls) throws(SocketError) -> SocketAddress {
-        let configuration = context.configuration
-        let listener = try Socket.listening(
-            host: configuration.host, port: configuration.port, backlog: configuration.backlog, calls: calls)
-        let address = try listener.localAddress()
-        let loops = (0..<configuration.eventLoopCount).map { ServerLoop(index: $0, context: context) }
-        let acceptor = Acceptor(listener: listener, context: context, loops: loops)
+    func start(calls: SystemCalls) throws(ListenError) -> SocketAddress {
+        let loops = (0..<context.configuration.eventLoopCount).map { ServerLoop(index: $0, context: context) }
+        var acceptors: [Acceptor] = []
+        var addresses: [SocketAddress] = []
+        for listener in listeners {
+            do throws(SocketError) {
+                let socket = try Socket.listening(
+                    host: listener.host, port: listener.port, backlog: context.configuration.backlog, calls: calls)
+                addresses.append(try socket.localAddress())
+                acceptors.append(Acceptor(listener: listener, socket: socket, context: context, loops: loops))
+            } catch { throw ListenError(host: listener.host, port: listener.port, reason: error) }
+        }
         running.withLock { running in
             precondition(running == nil, "started twice")
-            running = Running(acceptor: acceptor, loops: loops)
+            running = Running(acceptors: acceptors, addresses: addresses, loops: loops)
         }
         for loop in loops {
-            loop.loop.execute { loop.start { acceptor.connectionClosed() } }
+            loop.loop.execute { loop.start() }
         }
-        loops[0].loop.execute { acceptor.start() }
-        return address
+        for acceptor in acceptors { loops[0].loop.execute { acceptor.start() } }
+        return addresses[0]
     }
 
     /// Begins to drain: every answer closes its connection from here on; listening and serving go on.
@@ -62,7 +95,8 @@ public final class Server: Sendable {
     public func finishDrain(_ completion: @escaping @Sendable (DrainReport) -> Void) {
         beginDrain()
         guard let running = running.withLock({ $0.take() }) else { preconditionFailure("not running") }
-        let (context, loops, acceptor) = (context, running.loops, running.acceptor)
+        let (context, loops, acceptors) = (context, running.loops, running.acceptors)
+        let stillListening = Lock(acceptors.count)
         let tally = Lock((counted: 0, inFlight: 0, finished: 0))
         let finishLoop: @Sendable (ServerLoop) -> Void = { loop in
             loop.finish {
@@ -73,7 +107,7 @@ public final class Server: Sendable {
                 if let inFlight { completion(context.drainReport(inFlight: inFlight)) }
             }
         }
-        // All are counted before the listener closes, and the listener is closed before any loop finishes.
+        // All are counted before a listener closes, and all listeners are closed before any loop finishes.
         for loop in loops {
             loop.loop.execute {
                 let busyCount = loop.busyCount
@@ -84,7 +118,16 @@ public final class Server: Sendable {
                 }
                 guard isLast else { return }
                 loops[0].loop.execute {
-                    acceptor.finish { for loop in loops { loop.loop.execute { finishLoop(loop) } } }
+                    for acceptor in acceptors {
+                        acceptor.finish {
+                            let isLast = stillListening.withLock { count in
+                                count -= 1
+                                return count == 0
+                            }
+                            guard isLast else { return }
+                            for loop in loops { loop.loop.execute { finishLoop(loop) } }
+                        }
+                    }
                 }
             }
         }

@@ -28,6 +28,8 @@ public struct ServerConfiguration: Sendable, Equatable {
 
     /// Units: nanoseconds.
     public struct Timeouts: Sendable, Equatable {
+        /// From accept to the end of a TLS handshake.
+        public var handshakeNanoseconds: Int64 = 10_000_000_000
         /// From a request's first byte to the end of its header section.
         public var headNanoseconds: Int64 = 10_000_000_000
         /// Between two reads of a body.

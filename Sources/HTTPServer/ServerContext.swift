@@ -6,7 +6,6 @@ import Synchronization
 /// What all of a server's connections share.
 final class ServerContext: Sendable {
     let configuration: ServerConfiguration
-    let router: Router
     let clock: any Clock
     let observer: ServerObserver
     let logger: Logger
@@ -18,11 +17,10 @@ final class ServerContext: Sendable {
     private let refused = Atomic(0)
 
     init(
-        configuration: ServerConfiguration, router: Router, clock: any Clock, observer: ServerObserver,
+        configuration: ServerConfiguration, clock: any Clock, observer: ServerObserver,
         logger: Logger, errorBody: @escaping ErrorBody
     ) {
         self.configuration = configuration
-        self.router = router
         self.clock = clock
         self.observer = observer
         self.logger = logger

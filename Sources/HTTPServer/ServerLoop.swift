@@ -20,7 +20,6 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
     var requestIDs: RequestIDGenerator
     private var connections: [Connection] = []
     private var timer: (any DispatchSourceTimer)?
-    private var onClose: @Sendable () -> Void = {}
     /// Called when the last connection has closed; set while finishing a drain.
     private var onEmpty: (@Sendable () -> Void)?
     private var isSettling = false
@@ -34,9 +33,8 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
 
     deinit { receiveBuffer.deallocate() }
 
-    /// Begins to look at deadlines; `onClose` is called after each connection's end.
-    func start(onClose: @escaping @Sendable () -> Void) {
-        self.onClose = onClose
+    /// Begins to look at deadlines.
+    func start() {
         let milliseconds = Int(context.configuration.timeouts.resolutionNanoseconds / 1_000_000)
         timer = loop.everyMilliseconds(max(1, milliseconds)) { [self] in expire() }
     }
@@ -56,7 +54,7 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
             last.slot = connection.slot
         }
         context.observer.connectionClosed()
-        onClose()
+        connection.acceptor.connectionClosed()
         settle()
     }
 
@@ -76,7 +74,8 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
 
     // MARK: Drain
 
-    var busyCount: Int { connections.count { !$0.state.isIdle } }
+    /// Connections with a request; a handshake is none yet.
+    var busyCount: Int { connections.count { !$0.state.isIdle && $0.state.phase != .handshaking } }
 
     /// From here on connections close when none of the loop's is busy any more; then `onEmpty` is called.
     func finish(_ onEmpty: @escaping @Sendable () -> Void) {
@@ -98,8 +97,6 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
         if connections.isEmpty {
             timer?.cancel()
             timer = nil
-            // The acceptor, which these hold, holds the loop.
-            onClose = {}
             onEmpty.take()?()
         }
     }

@@ -4,6 +4,8 @@ import HTTPTypes
 /// Why the server itself has refused or given up a request.
 public enum ServerRejection: Error, Equatable, Sendable {
     case malformed(HTTPParseError)
+    /// A request in the clear where TLS is spoken.
+    case plainText
     case headTimeout
     case bodyTimeout
     /// The bodies of all requests together have reached their limit.
@@ -15,6 +17,7 @@ public enum ServerRejection: Error, Equatable, Sendable {
     public var status: HTTPResponse.Status {
         switch self {
         case .malformed(let error): error.status
+        case .plainText: .badRequest
         case .headTimeout, .bodyTimeout: .requestTimeout
         case .tooManyBytesHeld: .serviceUnavailable
         case .disconnected: HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request")
@@ -25,6 +28,7 @@ public enum ServerRejection: Error, Equatable, Sendable {
     public var detail: String {
         switch self {
         case .malformed(let error): error.description
+        case .plainText: "This port speaks TLS, and the request came in plain HTTP: use https."
         case .headTimeout: "The header section took too long."
         case .bodyTimeout: "The body took too long."
         case .tooManyBytesHeld(let maximum): "The requests being read and answered hold the limit of \(maximum) bytes."
@@ -45,6 +49,16 @@ public struct RequestRecord: Sendable {
     public var requestID: String
 }
 
+/// How a TLS handshake has ended.
+public enum HandshakeResult: String, CaseIterable, Sendable {
+    case full, resumed
+    /// The peer was refused, or has refused.
+    case failed
+    /// The peer took too long, or left.
+    case abandoned
+    case plainText = "plain_text"
+}
+
 /// What metrics and logs are fed from. Called on event loops: must not block.
 public struct ServerObserver: Sendable {
     /// A complete request of that route goes to its handler.
@@ -54,6 +68,7 @@ public struct ServerObserver: Sendable {
     public var rejected: @Sendable (ServerRejection) -> Void = { _ in }
     public var connectionOpened: @Sendable () -> Void = {}
     public var connectionClosed: @Sendable () -> Void = {}
+    public var handshakeFinished: @Sendable (HandshakeResult) -> Void = { _ in }
 
     public init() {}
 }

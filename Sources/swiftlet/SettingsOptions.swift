@@ -68,6 +68,13 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("port", "number")) var port: String?
     @Option(help: .setting("backlog", "connections")) var backlog: String?
     @Option(help: .setting("maxConnections", "count")) var maxConnections: String?
+    @Option(help: .setting("tlsCertificate", "file")) var tlsCertificate: String?
+    @Option(help: .setting("tlsKey", "file")) var tlsKey: String?
+    @Option(help: .setting("tlsClientCa", "file")) var tlsClientCa: String?
+    @Option(help: .setting("apiKeysFile", "file")) var apiKeysFile: String?
+    @Option(help: .setting("adminAddress", "address")) var adminAddress: String?
+    @Option(help: .setting("adminTls", "on|off")) var adminTls: String?
+    @Option(help: .setting("corsAllowedOrigins", "origins")) var corsAllowedOrigins: String?
     @Option(help: .setting("loadModels", "names")) var loadModels: String?
     @Option(help: .setting("maxBatchSize", "images")) var maxBatchSize: String?
     @Option(help: .setting("maxQueueDelayMicroseconds", "us")) var maxQueueDelayMicroseconds: String?
@@ -81,6 +88,7 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("maxPixels", "pixels")) var maxPixels: String?
     @Option(help: .setting("maxScans", "count")) var maxScans: String?
     @Option(help: .setting("maxDecodeBytes", "bytes")) var maxDecodeBytes: String?
+    @Option(help: .setting("tlsHandshakeTimeoutSeconds", "s")) var tlsHandshakeTimeoutSeconds: String?
     @Option(help: .setting("headerTimeoutSeconds", "s")) var headerTimeoutSeconds: String?
     @Option(help: .setting("bodyTimeoutSeconds", "s")) var bodyTimeoutSeconds: String?
     @Option(help: .setting("idleTimeoutSeconds", "s")) var idleTimeoutSeconds: String?

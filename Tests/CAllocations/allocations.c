@@ -12,6 +12,8 @@
 
 #if defined(__GLIBC__) && !defined(HAS_SANITIZER)
 
+#include <malloc.h>
+
 // Defined in the program itself, these come before the C library's for every library that is loaded.
 // Source: glibc manual, "Replacing malloc"; the __libc_ names are what it exports for that.
 
@@ -57,11 +59,19 @@ int posix_memalign(void** memory, size_t alignment, size_t size) {
     return *memory == NULL ? ENOMEM : 0;
 }
 
+long callocations_bytes(void) {
+    return (long)mallinfo2().uordblks;
+}
+
 long callocations_count(void) {
     return atomic_load_explicit(&count, memory_order_relaxed);
 }
 
 #else
+
+long callocations_bytes(void) {
+    return -1;
+}
 
 long callocations_count(void) {
     return -1;

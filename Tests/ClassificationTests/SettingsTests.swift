@@ -99,6 +99,14 @@ struct SettingsTests {
         (#"{"loadModels": [""]}"#, ["'loadModels'"]),
         (#"{"logLevel": "loud"}"#, ["'logLevel'", "'loud'", "trace", "critical"]),
         (#"{"isa": "vax"}"#, ["'isa'", "'vax'", "portable"]),
+        (#"{"adminAddress": "9090"}"#, ["'adminAddress'", "'9090'", "HOST:PORT"]),
+        (#"{"adminAddress": "::1:9090"}"#, ["'adminAddress'", "HOST:PORT"]),
+        (#"{"adminAddress": "a:65536"}"#, ["'adminAddress'", "HOST:PORT"]),
+        (#"{"adminTls": "yes"}"#, ["'adminTls'", "'yes'", "off, on"]),
+        (
+            #"{"corsAllowedOrigins": ["https://a.example/"]}"#,
+            ["'corsAllowedOrigins'", "'https://a.example/'", "origins"]
+        ),
         (#"{"maxBatchSize": 0}"#, ["'maxBatchSize'", "1 to 256"]),
         ("", ["config.json", "JSON"]),
         ("[]", ["config.json", "object"]),
@@ -183,8 +191,14 @@ extension Setting: CustomTestStringConvertible {
     /// A value that is not the default, as text and as JSON.
     fileprivate var otherValue: (text: String, json: String) {
         switch kind {
-        case .text: key == "isa" ? ("portable", #""portable""#) : ("other", #""other""#)
-        case .choice(_, let choices): (choices[0], "\"\(choices[0])\"")
+        case .text:
+            switch key {
+            case "isa": ("portable", #""portable""#)
+            case "adminAddress": ("[::1]:9", #""[::1]:9""#)
+            default: ("other", #""other""#)
+            }
+        case .choice(_, let choices): (choices.last!, "\"\(choices.last!)\"")
+        case .list where key == "corsAllowedOrigins": ("*,app://b", #"["*", "app://b"]"#)
         case .integer(let path, _):
             ("\(Settings()[keyPath: path] + 1)", "\(Settings()[keyPath: path] + 1)")
         case .list: ("a,b", #"["a", "b"]"#)

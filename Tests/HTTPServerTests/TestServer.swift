@@ -18,9 +18,16 @@ final class TestServer: Sendable {
     let finished = Signal<RequestRecord>()
     let rejected = Signal<ServerRejection>()
     let closed = Signal<Void>()
+    let handshakes = Signal<HandshakeResult>()
+
+    /// Who is let in.
+    struct Gate: Sendable {
+        var decide: Authorizer
+    }
 
     init(
-        clock: any Clock = MonotonicClock(), calls: SystemCalls = .kernel,
+        clock: any Clock = MonotonicClock(), calls: SystemCalls = .kernel, tls: TLSCredentials? = nil,
+        gate: Gate? = nil, crossOrigin: CrossOriginPolicy? = nil,
         _ change: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = ServerConfiguration()
@@ -43,6 +50,12 @@ final class TestServer: Sendable {
             responder.respond(Response(contentType: "text/plain", body: Array(text.utf8)))
         }
         router.add(.get, "/drop") { _, _ in }
+        router.add(.post, "/open", access: .open) { request, responder in
+            responder.respond(Response(contentType: "x/y", body: request.body))
+        }
+        router.add(.post, "/admin", access: .admin) { request, responder in
+            responder.respond(Response(contentType: "t/p", body: Array((request.keyName ?? "-").utf8)))
+        }
         router.add(.get, "/large") { _, responder in
             responder.respond(Response(contentType: "x/y", body: [UInt8](repeating: 0x61, count: 4 << 20)))
         }
@@ -52,14 +65,21 @@ final class TestServer: Sendable {
             held.send((request, responder))
         }
         var observer = ServerObserver()
-        let (finished, rejected, closed) = (finished, rejected, closed)
+        let (finished, rejected, closed, handshakes) = (finished, rejected, closed, handshakes)
+        observer.handshakeFinished = { handshakes.send($0) }
         observer.requestFinished = { record, _ in finished.send(record) }
         observer.rejected = { rejected.send($0) }
         observer.connectionClosed = { closed.send(()) }
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         server = Server(
-            configuration: configuration, router: router, clock: clock, observer: observer, logger: logger)
+            configuration: configuration,
+            listeners: [
+                Listener(
+                    host: configuration.host, port: configuration.port, router: router, tls: tls,
+                    authorizer: gate?.decide, crossOrigin: crossOrigin,
+                    maximumConnections: configuration.maximumConnections)
+            ], clock: clock, observer: observer, logger: logger)
         port = try server.start(calls: calls).port
     }
 

@@ -37,6 +37,7 @@ public struct RawResponse: Sendable, Equatable {
 public final class RawClient {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
+    private(set) var layer: TLSLayer?
 
     public init(port: Int) throws {
         #if canImport(Glibc)
@@ -63,7 +64,42 @@ public final class RawClient {
 
     public func send(_ text: String) throws { try send(Array(text.utf8)) }
 
-    public func send(_ bytes: [UInt8]) throws {
+    /// - Parameter pieceBytes: how much is handed to the kernel at once, after TLS.
+    public func send(_ bytes: [UInt8], pieceBytes: Int = .max) throws {
+        var bytes = bytes
+        if let layer {
+            try layer.encrypt(bytes)
+            bytes = layer.takeOutput()
+        }
+        guard pieceBytes < bytes.count else { return try sendRaw(bytes) }
+        for start in stride(from: 0, to: bytes.count, by: pieceBytes) {
+            try sendRaw(Array(bytes[start..<min(bytes.count, start + pieceBytes)]))
+        }
+    }
+
+    /// Speaks TLS from here on.
+    public func startTLS(_ options: TLSClientOptions = TLSClientOptions(), pieceBytes: Int = .max) throws {
+        layer = TLSLayer(options)
+        try completeHandshake(pieceBytes: pieceBytes)
+    }
+
+    func completeHandshake(pieceBytes: Int = .max) throws {
+        guard let layer else { return }
+        while true {
+            // An alert of ours goes out, too.
+            let result = Result { try layer.shakeHands() }
+            let output = layer.takeOutput()
+            for start in stride(from: 0, to: output.count, by: min(pieceBytes, max(1, output.count))) {
+                try sendRaw(Array(output[start..<min(output.count, start + min(pieceBytes, output.count))]))
+            }
+            if try result.get() { return }
+            guard let bytes = try receiveRaw() else { throw RawClientError.endOfStream(after: "") }
+            layer.feed(bytes)
+        }
+    }
+
+    /// Sends bytes past TLS.
+    public func sendRaw(_ bytes: [UInt8]) throws {
         var offset = 0
         while offset < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -94,6 +130,12 @@ public final class RawClient {
         for field in fields { head += "\(field.name): \(field.value)\r\n" }
         if let body { head += "Content-Length: \(body.count)\r\n" }
         try send(Array("\(head)\r\n".utf8) + (body ?? []))
+    }
+
+    /// Has the connection end by a reset when this is let go.
+    public func resetAtEnd() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
     /// Ends the sending side.
@@ -132,11 +174,27 @@ public final class RawClient {
 
     /// - Returns: false at the end of the stream.
     private func fill() throws -> Bool {
+        guard let layer else {
+            guard let bytes = try receiveRaw() else { return false }
+            buffer.append(contentsOf: bytes)
+            return true
+        }
+        while true {
+            let bytes = try layer.decrypt()
+            buffer.append(contentsOf: bytes)
+            if !bytes.isEmpty { return true }
+            if receivedCloseNotify { return false }
+            guard let received = try receiveRaw() else { return false }
+            layer.feed(received)
+        }
+    }
+
+    /// What has arrived, at most 64 KiB, past TLS; nil at the end of the stream.
+    private func receiveRaw() throws -> ArraySlice<UInt8>? {
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         let count = recv(descriptor, &chunk, chunk.count, 0)
         if count < 0 { throw errno == EAGAIN ? RawClientError.timedOut : .failed("receive", errno: errno) }
-        buffer.append(contentsOf: chunk[..<count])
-        return count > 0
+        return count == 0 ? nil : chunk[..<count]
     }
 
     private func takeResponse(toHead: Bool) throws -> RawResponse? {

@@ -5,4 +5,7 @@
 // Counted where the C library is glibc and no sanitizer has put its own allocator in place; -1 elsewhere.
 long callocations_count(void);
 
+// How many bytes of that are in use now; -1 likewise.
+long callocations_bytes(void);
+
 #endif

@@ -1,0 +1,69 @@
+import HTTPServer
+import Transport
+
+/// An address with a port, as it is written: `127.0.0.1:9090`, `[::1]:9090`, `localhost:0`.
+struct ListenAddress: Equatable, Sendable {
+    let host: String
+    let port: Int
+
+    init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty else { return nil }
+        self.host = String(host)
+        self.port = port
+    }
+}
+
+extension Settings {
+    /// Checks what the type of a setting does not say.
+    /// - Throws: `invalidValue`.
+    func checkAccess() throws(SettingsError) {
+        if !adminAddress.isEmpty, ListenAddress(adminAddress) == nil {
+            throw .invalidValue(
+                key: "adminAddress", value: "'\(adminAddress)'", origin: origin(of: "adminAddress"),
+                allowed: "HOST:PORT, such as 127.0.0.1:9090 or [::1]:9090")
+        }
+        for allowed in corsAllowedOrigins where !CrossOriginPolicy.isOrigin(allowed) {
+            throw .invalidValue(
+                key: "corsAllowedOrigins", value: "'\(allowed)'", origin: origin(of: "corsAllowedOrigins"),
+                allowed: "* or origins as browsers send them, such as https://app.example, without a path")
+        }
+    }
+
+    /// The files of TLS; nil where it is not asked for.
+    /// - Throws: `ServiceStartError.conflictingSettings`.
+    func tlsConfiguration() throws(ServiceStartError) -> TLSConfiguration? {
+        guard !tlsCertificate.isEmpty else {
+            for (key, value) in [("tlsKey", tlsKey), ("tlsClientCa", tlsClientCa)] where !value.isEmpty {
+                throw .conflictingSettings("'\(key)' is \(value), but there is no 'tlsCertificate'")
+            }
+            if adminTls == "on" { throw .conflictingSettings("'adminTls' is on, but there is no 'tlsCertificate'") }
+            return nil
+        }
+        return TLSConfiguration(
+            certificatePath: tlsCertificate, keyPath: tlsKey.isEmpty ? tlsCertificate : tlsKey,
+            clientAuthorityPath: tlsClientCa.isEmpty ? nil : tlsClientCa)
+    }
+
+    var crossOriginPolicy: CrossOriginPolicy? {
+        guard !corsAllowedOrigins.isEmpty else { return nil }
+        return CrossOriginPolicy(
+            allowed: corsAllowedOrigins,
+            requestFields: [
+                "Authorization", "Content-Type", "Content-Encoding", "Inference-Header-Content-Length",
+                "X-Request-Deadline-Ms", "X-Request-Id",
+            ],
+            exposedFields: [
+                "Inference-Header-Content-Length", "Retry-After", "Retry-After-Ms", "Server-Timing", "X-Model",
+                "X-Model-Version", "X-Request-Id",
+            ])
+    }
+}

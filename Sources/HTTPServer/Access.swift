@@ -1,0 +1,47 @@
+import HTTPTypes
+import Transport
+
+/// Who may use a route.
+public enum RouteAccess: Sendable, Equatable, CaseIterable {
+    /// Everybody.
+    case open
+    /// Whoever may send work.
+    case inference
+    /// Whoever may change what is served, or look inside.
+    case admin
+}
+
+/// What is known of a request when it asks to be let in: its head, and no more.
+public struct AccessQuestion: Sendable {
+    public var access: RouteAccess
+    public var fields: HTTPFields
+    public var peer: SocketAddress?
+
+    public init(access: RouteAccess, fields: HTTPFields, peer: SocketAddress?) {
+        self.access = access
+        self.fields = fields
+        self.peer = peer
+    }
+}
+
+public enum AccessDecision: Sendable, Equatable {
+    /// The key's name where one was needed.
+    case granted(keyName: String?)
+    case refused(AccessRefusal)
+}
+
+/// What is answered instead.
+public struct AccessRefusal: Error, Equatable, Sendable {
+    public var status: HTTPResponse.Status
+    public var detail: String
+    public var fields: HTTPFields
+
+    public init(status: HTTPResponse.Status, detail: String, fields: HTTPFields = [:]) {
+        self.status = status
+        self.detail = detail
+        self.fields = fields
+    }
+}
+
+/// Decides about a request before its body is read. Runs on event loops: must not block.
+public typealias Authorizer = @Sendable (AccessQuestion) -> AccessDecision

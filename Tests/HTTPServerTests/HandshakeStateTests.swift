@@ -1,0 +1,64 @@
+import HTTP
+import Parallelism
+import Testing
+
+@testable import HTTPServer
+
+/// A connection's logic before TLS is agreed on.
+struct HandshakeStateTests {
+    private let start = Instant(nanoseconds: 1_000)
+
+    private func state() -> ConnectionState {
+        ConnectionState(configuration: ServerConfiguration(), isSecure: true, now: start)
+    }
+
+    @Test func hasADeadlineOfItsOwnAndThenTheIdleOnes() {
+        var state = state()
+        #expect(state.wantsToReceive && state.deadline == start.advanced(byNanoseconds: 10_000_000_000))
+        let later = start.advanced(byNanoseconds: 9_000_000_000)
+        state.handshaken(now: later)
+        #expect(state.deadline == later.advanced(byNanoseconds: 75_000_000_000) && state.isIdle)
+        var slow = self.state()
+        #expect(slow.expire(now: later) == nil)
+        #expect(slow.expire(now: start.advanced(byNanoseconds: 10_000_000_000)) == .close)
+    }
+
+    @Test func isWaitedForOnceItHasBegun() {
+        var state = state()
+        #expect(state.isIdle)
+        state.hasBegunHandshake = true
+        #expect(!state.isIdle)
+        #expect(state.receivedEnd() == .close)
+    }
+
+    @Test func aFailureIsReadByThePeerBeforeTheEnd() {
+        var state = state()
+        state.handshakeFailed()
+        #expect(state.nextAction(now: start) == .shutdownSending)
+        #expect(state.wantsToReceive)
+        #expect(state.receivedEnd() == .close)
+    }
+
+    @Test func plainTextIsRefused() {
+        var state = state()
+        #expect(state.receivedPlainText(now: start) == .refuse(.plainText))
+        #expect(!state.answer(now: start, isDraining: false).keepsAlive)
+        #expect(state.nextAction(now: start) == .shutdownSending)
+    }
+
+    @Test func givesOutAHeadWhoseBodyIsToComeOnce() {
+        var state = ConnectionState(configuration: ServerConfiguration(), now: start)
+        let head = Array("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n".utf8)
+        #expect(head.withUnsafeBufferPointer { state.received($0, now: start) } == nil)
+        #expect(state.takeHead()?.target == "/p")
+        #expect(state.takeHead() == nil)
+        state.refuseBody()
+        #expect(state.heldBytes == 0)
+        #expect(!state.answer(now: start, isDraining: false).keepsAlive)
+        #expect(state.nextAction(now: start) == .shutdownSending)
+        // Whole requests have no time between head and body.
+        var whole = ConnectionState(configuration: ServerConfiguration(), now: start)
+        _ = (head + Array("abc".utf8)).withUnsafeBufferPointer { whole.received($0, now: start) }
+        #expect(whole.takeHead() == nil)
+    }
+}
