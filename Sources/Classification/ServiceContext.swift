@@ -45,6 +45,17 @@ final class ServiceContext: Sendable {
     func beginDrain() { readiness.store(.draining, ordering: .relaxed) }
 }
 
+extension ServiceContext {
+    /// Makes of an image what a session reads. Runs on a worker.
+    /// - Throws: `image`, `badTensor`.
+    func prepare(_ input: InferenceInput, for model: ClassifierModel) throws(ServiceFailure) -> PreparedInput {
+        guard case .encoded(let image) = input else { return try PreparedInput(input, of: model, clock: clock) }
+        do throws(ImageError) {
+            return PreparedInput(try decoders.prepare(image, model.preprocessing, pool: pool))
+        } catch { throw .image(error) }
+    }
+}
+
 /// The models that answer.
 struct Catalogue: Sendable {
     /// By name, then by version in ascending order.
