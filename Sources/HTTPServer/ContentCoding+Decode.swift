@@ -31,7 +31,7 @@ extension ContentCoding {
         var consumed = 0
         while true {
             // One more than the maximum, to see what goes beyond.
-            let room = min(Self.stepBytes, maximum - decoded.count + 1)
+            let room = min(Self.stepBytes - 1, maximum - decoded.count) + 1
             guard hold(room) else { throw .noMemory }
             let start = decoded.count
             decoded.append(contentsOf: repeatElement(0, count: room))
