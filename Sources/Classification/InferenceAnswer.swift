@@ -14,7 +14,7 @@ protocol InferenceAnswer: Sendable {
 
     /// The answer, in the order of the images.
     ///
-    /// - Throws: `resultNotFinite`.
+    /// - Throws: `badTensor` where a result cannot be said in the form asked for.
     func response(_ outcomes: [ImageOutcome], model: ClassifierModel) throws(ServiceFailure) -> Response
 }
 

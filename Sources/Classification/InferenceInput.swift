@@ -58,20 +58,15 @@ struct PreparedInput: Sendable {
         height = picture.sourceHeight
     }
 
-    /// - Precondition: as many bytes as the model's input has.
-    /// - Throws: `badTensor` where a float is not finite.
-    init(_ input: InferenceInput, of model: ClassifierModel, clock: any Clock) throws(ServiceFailure) {
+    /// Numbers that are infinite or none are taken as they are: they spoil their own image's result alone.
+    ///
+    /// - Precondition: no file; as many bytes as the model's input has.
+    init(_ input: InferenceInput, of model: ClassifierModel, clock: any Clock) {
         let start = clock.now()
         switch input {
         case .encoded: preconditionFailure("a file is to be decoded")
         case .pixels(let image): content = .pixels(InputMemory(image, count: model.inputElementCount))
-        case .planar(let image):
-            let memory = InputMemory<Float>(image, count: model.inputElementCount)
-            if let index = memory.buffer.indexOfNonFinite {
-                throw .badTensor(
-                    reason: "element \(index) of the image is \(memory.buffer[index]), expected finite numbers")
-            }
-            content = .planar(memory)
+        case .planar(let image): content = .planar(InputMemory(image, count: model.inputElementCount))
         }
         decodeNanoseconds = clock.now().nanoseconds(since: start)
         resizeNanoseconds = 0
@@ -96,15 +91,6 @@ final class InputMemory<Element: BitwiseCopyable & Sendable>: Sendable {
                 from: UnsafeRawBufferPointer(rebasing: bytes[image.range]))
         }
         self.buffer = buffer
-    }
-}
-
-extension AlignedBuffer<Float> {
-    /// The first element that is infinite or no number.
-    fileprivate var indexOfNonFinite: Int? {
-        var isSuspect = false
-        for value in elements { isSuspect = isSuspect || !value.isFinite }
-        return isSuspect ? elements.firstIndex { !$0.isFinite } : nil
     }
 }
 

@@ -114,10 +114,10 @@ final class InferenceJob: Sendable {
             return expire(index)
         }
         let prepared: PreparedInput
-        do throws(ServiceFailure) {
+        do throws(ImageError) {
             prepared = try service.prepare(image, for: runner.model)
         } catch {
-            return fail(index, error)
+            return fail(index, .image(error))
         }
         let enqueued = service.clock.now()
         state.withLock { state in
@@ -135,17 +135,13 @@ final class InferenceJob: Sendable {
     /// Takes the result of an image, whose batch ran from `start` to `end`.
     func finish(_ image: PendingImage, output: ImageOutput, start: Instant, end: Instant) {
         let predictions = Prediction.top(answer.topK, logits: output.logits)
-        // All of them, as they are divided by one sum; of logits that are sent themselves, each.
-        guard predictions[0].probability.isFinite, !answer.wantsLogits || output.logits.allSatisfy(\.isFinite),
-            !answer.wantsFeatures || output.features.allSatisfy(\.isFinite)
-        else {
-            return fail(
-                image.index,
-                image.isPlanar
-                    ? .badTensor(reason: "the numbers of the image lead to a result that is not finite")
-                    : .resultNotFinite)
-        }
-        runner.metrics.topProbability.observe(Double(predictions[0].probability))
+        // All of them, as they are divided by one sum; of what is sent itself, each.
+        let isFinite =
+            predictions[0].probability.isFinite && (!answer.wantsLogits || output.logits.allSatisfy(\.isFinite))
+            && (!answer.wantsFeatures || output.features.allSatisfy(\.isFinite))
+        // What numbers of the client's lead to is the client's.
+        guard isFinite || image.isPlanar else { return fail(image.index, .resultNotFinite) }
+        if isFinite { runner.metrics.topProbability.observe(Double(predictions[0].probability)) }
         let waited = image.waitedNanoseconds + start.nanoseconds(since: image.enqueued)
         let computed = end.nanoseconds(since: start)
         state.withLock { state in
@@ -209,6 +205,7 @@ final class InferenceJob: Sendable {
                 outputNanoseconds: end.nanoseconds(since: begun))
             return response
         } catch {
+            service.metrics.reject(error)
             runner.statistics.failed(nanoseconds: begun.nanoseconds(since: received))
             return error.response(to: reference, stages: stages)
         }

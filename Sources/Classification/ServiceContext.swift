@@ -47,12 +47,9 @@ final class ServiceContext: Sendable {
 
 extension ServiceContext {
     /// Makes of an image what a session reads. Runs on a worker.
-    /// - Throws: `image`, `badTensor`.
-    func prepare(_ input: InferenceInput, for model: ClassifierModel) throws(ServiceFailure) -> PreparedInput {
-        guard case .encoded(let image) = input else { return try PreparedInput(input, of: model, clock: clock) }
-        do throws(ImageError) {
-            return PreparedInput(try decoders.prepare(image, model.preprocessing, pool: pool))
-        } catch { throw .image(error) }
+    func prepare(_ input: InferenceInput, for model: ClassifierModel) throws(ImageError) -> PreparedInput {
+        guard case .encoded(let image) = input else { return PreparedInput(input, of: model, clock: clock) }
+        return PreparedInput(try decoders.prepare(image, model.preprocessing, pool: pool))
     }
 }
 

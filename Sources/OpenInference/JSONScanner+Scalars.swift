@@ -30,9 +30,11 @@ extension JSONScanner {
     /// A number without fraction and exponent, within `range`.
     mutating func integer(_ path: String, in range: ClosedRange<Int>) throws(OpenInferenceError) -> Int {
         let expected =
-            range.upperBound == .max
-            ? "a whole number of \(range.lowerBound) or more"
-            : "a whole number from \(range.lowerBound) to \(range.upperBound)"
+            switch (range.lowerBound, range.upperBound) {
+            case (.min, .max): "a whole number"
+            case (let least, .max): "a whole number of \(least) or more"
+            case (let least, let most): "a whole number from \(least) to \(most)"
+            }
         guard try kind() == .number else { throw .member(path: path, expected: expected) }
         let start = offset
         let isWhole = try skipNumber()

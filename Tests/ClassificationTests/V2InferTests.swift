@@ -154,20 +154,20 @@ struct V2InferTests {
 
     @Test func choosesTheVersionByThePath() throws {
         let test = try TestService(models: [
-            try TestModel(name: "a b", version: 2), try TestModel(name: "a b", version: 10, inputSize: 64),
+            try TestModel(name: "a.b", version: 2), try TestModel(name: "a.b", version: 10, inputSize: 64),
         ])
         defer { test.stop() }
         for (path, version) in [
-            ("/v2/models/a%20b/infer", "10"), ("/v2/models/a%20b/versions/2/infer", "2"),
-            ("/v2/models/a%20b/versions/10/infer", "10"),
+            ("/v2/models/a%2Eb/infer", "10"), ("/v2/models/a%2Eb/versions/2/infer", "2"),
+            ("/v2/models/a%2Eb/versions/10/infer", "10"),
         ] {
             let answer = try test.exchange("POST", path, fields: [(V2.length, "0")], body: Upload.jpeg("420"))
                 .inference()
-            #expect(answer.model_name == "a b" && answer.model_version == version)
+            #expect(answer.model_name == "a.b" && answer.model_version == version)
         }
         for (path, status) in [
-            ("/v2/models/nobody/infer", 404), ("/v2/models/a%20b/versions/3/infer", 404),
-            ("/v2/models/a%20b/versions/x/infer", 400), ("/v2/models/a%20b/versions/0/infer", 400),
+            ("/v2/models/nobody/infer", 404), ("/v2/models/a%2Eb/versions/3/infer", 404),
+            ("/v2/models/a%2Eb/versions/x/infer", 400), ("/v2/models/a%2Eb/versions/0/infer", 400),
         ] {
             let refused = try test.exchange("POST", path, fields: [(V2.length, "0")], body: Upload.jpeg("420"))
             #expect(refused.status == status && refused["content-type"] == "application/json")

@@ -65,7 +65,7 @@ struct InferRequestTests {
     }
 
     static let refusals: [(String, [UInt8], OpenInferenceError)] = [
-        ("", [], .malformedJSON(offset: 0, expected: "'{'")),
+        (" ", [], .malformedJSON(offset: 1, expected: "'{'")),
         ("[]", [], .malformedJSON(offset: 0, expected: "'{'")),
         ("{}", [], .missingMember(path: "inputs")),
         (#"{"inputs":[]} x"#, [], .malformedJSON(offset: 14, expected: "the end")),
@@ -103,11 +103,11 @@ struct InferRequestTests {
         ),
         (
             one(#""datatype":"FP32","shape":[9223372036854775808],"data":[1]"#), [],
-            .member(path: "inputs[0].shape[0]", expected: "a whole number from \(Int.min) to \(Int.max)")
+            .member(path: "inputs[0].shape[0]", expected: "a whole number")
         ),
         (
             one(#""datatype":"FP32","shape":[1.0],"data":[1]"#), [],
-            .member(path: "inputs[0].shape[0]", expected: "a whole number from \(Int.min) to \(Int.max)")
+            .member(path: "inputs[0].shape[0]", expected: "a whole number")
         ),
         (
             one(#""datatype":"FP32","shape":[1,1,1,1,1,1,1,1,1],"data":[1]"#), [],
@@ -133,7 +133,7 @@ struct InferRequestTests {
             one(#""datatype":"UINT8","shape":[1],"parameters":{"binary_data_size":9223372036854775807}"#), [0],
             .binaryByteCount(found: 1, expected: .max)
         ),
-        (one(#""datatype":"UINT8","shape":[1],"data":[1]"#), [0], .content(tensor: "x", hasBoth: true)),
+        (one(#""datatype":"UINT8","shape":[1],"data":[1]"#), [0], .binaryByteCount(found: 1, expected: 0)),
         (
             one(#""shared":1,"parameters":{"shared_memory_region":"r"}"#), [],
             .member(

@@ -53,17 +53,27 @@ struct V2Answer: InferenceAnswer {
             guard case .result(let result) = $0 else { preconditionFailure("a failed image among the answered") }
             return result
         }
-        let tensors = outputs.map { output in
+        var tensors: [OutputTensor] = []
+        for output in outputs {
             let rows = results.map { output.tensor.values($0) }
             guard let classCount = output.classCount else {
-                return OutputTensor(
-                    name: output.tensor.rawValue, shape: [rows.count, output.tensor.count(model)],
-                    values: .floats(rows), isBinary: output.isBinary)
+                if !output.isBinary, let image = rows.firstIndex(where: { !$0.allSatisfy(\.isFinite) }) {
+                    throw .badTensor(
+                        reason: "'\(output.tensor.rawValue)' of image \(image) is not finite, for which JSON has no "
+                            + "word; ask for binary data")
+                }
+                tensors.append(
+                    OutputTensor(
+                        name: output.tensor.rawValue, shape: [rows.count, output.tensor.count(model)],
+                        values: .floats(rows), isBinary: output.isBinary))
+                continue
             }
             let labels = output.tensor == .features ? nil : model.labels
-            return OutputTensor(
-                name: output.tensor.rawValue, shape: [rows.count, classCount],
-                values: .strings(rows.flatMap { Self.classes(classCount, of: $0, labels) }), isBinary: output.isBinary)
+            tensors.append(
+                OutputTensor(
+                    name: output.tensor.rawValue, shape: [rows.count, classCount],
+                    values: .strings(rows.flatMap { Self.classes(classCount, of: $0, labels) }),
+                    isBinary: output.isBinary))
         }
         let (body, headerLength) = InferResponse(
             modelName: model.name, modelVersion: String(model.version), id: id, outputs: tensors
