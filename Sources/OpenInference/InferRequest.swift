@@ -18,7 +18,7 @@ public struct InferRequest: Sendable, Equatable {
     public static let tensorLimit = 16
     public static let rankLimit = 8
     /// Lengths of names and ids. Units: bytes.
-    public static let nameLimit = 4096
+    public static let nameLimit = 1024
     /// A day. Units: microseconds.
     public static let longestTimeout = 86_400_000_000
 

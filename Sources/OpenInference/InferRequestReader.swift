@@ -62,6 +62,10 @@ struct InferRequestReader {
     ) throws(OpenInferenceError) {
         guard try scanner.kind() == .object else { throw .member(path: path, expected: "an object") }
         try scanner.object { (name, scanner) throws(OpenInferenceError) in
+            // It may come back in an error's sentence.
+            guard name.utf8.count <= InferRequest.nameLimit else {
+                throw .member(path: path, expected: "an object with names of at most \(InferRequest.nameLimit) bytes")
+            }
             let path = "\(path).\(name)"
             if name.hasPrefix("shared_memory_") {
                 throw .member(path: path, expected: "absent: shared memory is not served")

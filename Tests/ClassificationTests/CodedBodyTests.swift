@@ -119,4 +119,18 @@ struct CodedBodyTests {
             #expect(try test.classify(small, fields: [("Content-Encoding", "gzip")]).status == 200)
         }
     }
+
+    @Test func tensorsInJSONCountAmongTheBytesHeld() throws {
+        let test = try TestService { $0.maxHeldBytes = 15_000 }
+        defer { test.stop() }
+        let numbers = [UInt8](repeating: 7, count: 3 * 32 * 32)
+        func infer(_ datatype: String, _ shape: String) throws -> RawResponse {
+            try test.infer(
+                #"{"inputs":[{"name":"input","datatype":"\#(datatype)","shape":\#(shape),"data":\#(numbers)}]}"#)
+        }
+        // 9 kB of text, and 3 or 12 kB of numbers.
+        let refused = try infer("FP32", "[1,3,32,32]")
+        #expect(refused.status == 503 && refused["retry-after"] == "1")
+        for _ in 0..<10 { #expect(try infer("UINT8", "[1,32,32,3]").status == 200) }
+    }
 }

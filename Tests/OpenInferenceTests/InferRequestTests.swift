@@ -169,6 +169,14 @@ struct InferRequestTests {
             #"{"inputs":[],"parameters":{"any":[]}}"#, [],
             .member(path: "parameters.any", expected: "a string, a number or a boolean")
         ),
+        (
+            "{\"parameters\":{\"\(String(repeating: "x", count: 1025))\":1}}", [],
+            .member(path: "parameters", expected: "an object with names of at most 1024 bytes")
+        ),
+        (
+            "{\"id\":\"\(String(repeating: "x", count: 1025))\"}", [],
+            .member(path: "id", expected: "a string of at most 1024 bytes")
+        ),
         (#"{"inputs":[],"parameters":1}"#, [], .member(path: "parameters", expected: "an object")),
         (#"{"inputs":[],"id":1}"#, [], .member(path: "id", expected: "a string")),
         (
