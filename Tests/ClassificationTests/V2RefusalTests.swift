@@ -91,7 +91,7 @@ struct V2RefusalTests {
         let binary = try infer(#"{"name":"features","parameters":{"binary_data":true}}"#)
         #expect(binary.status == 200)
         let features = try #require(binary.inference().numbers("features"))
-        #expect(features[..<1280].allSatisfy(\.isFinite))
+        #expect(features[..<1280].allSatisfy { $0.isFinite })
         // Nobody else sees anything of it.
         #expect(try test.infer(pictures: [picture]).inference().numbers("logits") == clean.numbers("logits"))
         let logits = try #require(
