@@ -25,6 +25,7 @@ let package = Package(
     targets: [
         // Foundations
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Parallelism"),
         .target(name: "Telemetry", dependencies: ["Parallelism"]),
         .target(name: "Tensors"),
@@ -49,15 +50,17 @@ let package = Package(
         // Server
         .target(name: "HTTP", dependencies: [httpTypes]),
         .target(name: "Transport", dependencies: ["COpenSSL", "Parallelism"]),
-        .target(name: "HTTPServer", dependencies: ["HTTP", "Transport", "Parallelism", httpTypes, logging]),
+        .target(name: "HTTPServer", dependencies: ["CZlib", "HTTP", "Transport", "Parallelism", httpTypes, logging]),
+        .target(name: "OpenInference", dependencies: ["HTTP"]),
 
         // Service
         .target(name: "Batching", dependencies: ["Parallelism", "Telemetry", deque]),
         .target(
             name: "Classification",
             dependencies: [
-                "Batching", "COpenSSL", "Checkpoints", "HTTPServer", "Imaging", "Inference", "Telemetry", configuration,
-                deque,
+                "Batching", "COpenSSL", "Checkpoints", "HTTPServer", "Imaging", "Inference", "OpenInference",
+                "Telemetry",
+                configuration, deque,
             ]),
 
         // Command line
@@ -74,13 +77,15 @@ let package = Package(
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(
             name: "ClassificationTests",
-            dependencies: ["CAllocations", "Classification", "HTTPServer", "TestSupport", httpTypes, logging]),
+            dependencies: ["CAllocations", "CZlib", "Classification", "HTTPServer", "TestSupport", httpTypes, logging]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
-        .testTarget(name: "HTTPServerTests", dependencies: ["CAllocations", "HTTPServer", "TestSupport", httpTypes]),
+        .testTarget(
+            name: "HTTPServerTests", dependencies: ["CAllocations", "CZlib", "HTTPServer", "TestSupport", httpTypes]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),
         .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "TestSupport"]),
+        .testTarget(name: "OpenInferenceTests", dependencies: ["OpenInference", "TestSupport"]),
         .testTarget(name: "ParallelismTests", dependencies: ["Parallelism", "TestSupport"]),
         .testTarget(name: "QuantizationTests", dependencies: ["Quantization", "TestSupport"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "TestSupport"]),

@@ -201,7 +201,7 @@ extension ServerConfiguration {
         port = settings.port
         backlog = settings.backlog
         maximumHeldBytes = settings.maxHeldBytes
-        uncountedRoutes = [Routes.live, Routes.ready, Routes.metrics]
+        uncountedRoutes = [Routes.live, Routes.ready, Routes.metrics, V2Routes.live, V2Routes.ready]
         maximumConnections = settings.maxConnections
         parser.maximumTargetBytes = settings.maxTargetBytes
         parser.maximumHeadBytes = settings.maxHeaderBytes

@@ -11,6 +11,7 @@ final class ModelRunner: Sendable {
     let model: ClassifierModel
     let batcher: Batcher<PendingImage>
     let metrics: ModelMetrics
+    let statistics = InferenceStatistics()
 
     init(
         model: ClassifierModel, configuration: BatcherConfiguration, pool: WorkerPool, scratch: ThreadScratch,
@@ -24,29 +25,39 @@ final class ModelRunner: Sendable {
             metrics: BatcherMetrics(batchSize: metrics.batchSize, flushes: flushes), clock: clock,
             submit: { pool.submit($0) },
             expire: { $0.job.expire($0.index) },
-            run: { images, _ in
+            run: { [statistics] images, _ in
                 let start = clock.now()
-                let logits = sessions.withSession { session in
-                    session.run(images.map { .rgb($0.prepared.unsafePixels) }, in: pool, scratch: scratch)
+                let wantsFeatures = images.contains { $0.job.answer.wantsFeatures }
+                let outputs = sessions.withSession { session in
+                    session.run(
+                        images.map(\.prepared.unsafeInput), wantsFeatures: wantsFeatures, in: pool, scratch: scratch)
                 }
                 let end = clock.now()
                 withExtendedLifetime(images) {}
                 metrics.images.increment(by: images.count)
-                for (image, logits) in zip(images, logits) {
-                    image.job.finish(image, logits: logits, start: start, end: end)
+                for (image, output) in zip(images, outputs) {
+                    image.job.finish(image, output: output, start: start, end: end)
                 }
+                statistics.ranBatch(
+                    size: images.count, inputNanoseconds: images.reduce(0) { $0 + $1.preparedNanoseconds },
+                    inferNanoseconds: end.nanoseconds(since: start),
+                    outputNanoseconds: clock.now().nanoseconds(since: end))
             })
     }
 }
 
 /// An image that has been decoded and waits for its batch.
 struct PendingImage: Sendable {
-    let job: ClassifyJob
+    let job: InferenceJob
     /// Its place in the request.
     let index: Int
-    let prepared: PreparedImage
+    let prepared: PreparedInput
+    /// Whether the client computed the numbers that the network reads.
+    let isPlanar: Bool
     /// Until a worker took it for decoding.
     let waitedNanoseconds: Int64
+    /// From then on.
+    let preparedNanoseconds: Int64
     let enqueued: Instant
 }
 
@@ -74,8 +85,13 @@ private final class SessionBox: @unchecked Sendable {  // taken out of the pool 
 
     init(_ session: consuming Session) { self.session = session }
 
-    func run(_ inputs: [UnsafeInput], in pool: WorkerPool, scratch: ThreadScratch) -> [[Float]] {
+    func run(
+        _ inputs: [UnsafeInput], wantsFeatures: Bool, in pool: WorkerPool, scratch: ThreadScratch
+    ) -> [ImageOutput] {
         pool.withScope { session.run(inputs, in: $0, scratch: scratch) }
-        return inputs.indices.map { session.logits(of: $0) }
+        // The features are there in any case, as the classifier reads them.
+        return inputs.indices.map {
+            ImageOutput(logits: session.logits(of: $0), features: wantsFeatures ? session.features(of: $0) : [])
+        }
     }
 }

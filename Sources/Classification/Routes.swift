@@ -1,13 +1,12 @@
-import Batching
 import HTTP
 import HTTPServer
 import HTTPTypes
-import Parallelism
 import Telemetry
 
 /// The paths that the service answers, which are also what metrics call them.
 enum Routes {
     static let classify = "/v1/classify"
+    static let embed = "/v1/embed"
     static let models = "/v1/models"
     static let model = "/v1/models/{name}"
     static let live = "/livez"
@@ -21,9 +20,12 @@ enum Routes {
     /// What the main port answers. Every route says who may use it.
     static func router(_ service: ServiceContext) -> Router {
         var router = Router()
-        router.add(.post, classify, access: .inference) { service.classify($0, $1) }
+        router.add(
+            .post, classify, access: .inference, handler: service.decodingBodies { service.classify($0, $1) })
+        router.add(.post, embed, access: .inference, handler: service.decodingBodies { service.embed($0, $1) })
         router.add(.get, models, access: .inference) { service.listModels($0, $1) }
         router.add(.get, model, access: .inference) { service.describeModel($0, $1) }
+        V2Routes.add(to: &router, service)
         addHealth(to: &router, service)
         if service.settings.adminAddress.isEmpty { addAdministration(to: &router, service) }
         return router
@@ -67,10 +69,12 @@ extension ServiceContext {
 
     func answerMetrics(_ request: Request, _ responder: Responder) {
         let format = ExpositionFormat(accept: request.fields[.accept])
+        let coding = ContentCoding.preferred(by: request.fields)
         // Rendering walks all series and reads /proc: not on an event loop, nor behind images.
         scrapes.async { [metrics] in
-            responder.respond(
-                Response(contentType: format.contentType, body: Array(metrics.registry.render(format).utf8)))
+            var page = Response(contentType: format.contentType, body: Array(metrics.registry.render(format).utf8))
+            page.encodeBody(coding)
+            responder.respond(page)
         }
     }
 
@@ -127,72 +131,5 @@ extension ServiceContext {
             // Null until it has been computed, shortly after the start.
             if let digest = catalogue.digest(of: model) { $0.value("sha256", digest) } else { $0.null("sha256") }
         }
-    }
-}
-
-// MARK: - Classify
-
-extension ServiceContext {
-    func classify(_ request: Request, _ responder: Responder) {
-        do throws(ServiceFailure) {
-            let parameters = try ClassifyParameters(request)
-            let runner = try catalogue.runner(model: parameters.model, version: parameters.version)
-            let classes = runner.model.plan.classCount
-            let topK = parameters.topK ?? min(settings.topK, classes)
-            guard topK <= classes else {
-                throw .badParameter(name: "top_k", reason: "\(topK) is not between 1 and \(classes)")
-            }
-            let upload = try ImageUpload(request)
-            if case .raw = upload {
-                try begin([UploadedImage(request.body)], request, parameters, topK, runner, responder)
-                return
-            }
-            // Taking several images out of a body is work for a worker.
-            // More than the queue has places for could never be taken.
-            let limit = min(settings.maxImagesPerRequest, settings.maxQueueSize)
-            // In the workers' queue it is held only as long as the client waits.
-            let held = Lock<Request?>(request)
-            responder.onCancel { _ = held.withLock { $0.take() } }
-            let isAccepted = pool.submit {
-                guard let request = held.withLock({ $0.take() }) else { return }
-                do throws(ServiceFailure) {
-                    let images = try upload.images(in: request.body, limit: limit)
-                    try self.begin(images, request, parameters, topK, runner, responder)
-                } catch { self.refuse(error, request, responder) }
-            }
-            if !isAccepted { throw .queueFull(places: 1, retryAfterSeconds: 1) }
-        } catch { refuse(error, request, responder) }
-    }
-
-    private func refuse(_ failure: ServiceFailure, _ request: Request, _ responder: Responder) {
-        metrics.reject(failure)
-        responder.respond(failure.response(to: RequestReference(request)))
-    }
-
-    /// Takes the places and sends the images on their way.
-    private func begin(
-        _ images: [UploadedImage], _ request: Request, _ parameters: ClassifyParameters, _ topK: Int,
-        _ runner: ModelRunner, _ responder: Responder
-    ) throws(ServiceFailure) {
-        let milliseconds =
-            parameters.deadlineMilliseconds
-            ?? (settings.requestDeadlineMilliseconds > 0 ? settings.requestDeadlineMilliseconds : nil)
-        let deadline = milliseconds.map { request.received.advanced(byNanoseconds: Int64($0) * 1_000_000) }
-        let reservation: Reservation<PendingImage>
-        do throws(ReservationRefusal) {
-            reservation = try runner.batcher.reserve(places: images.count, deadline: deadline)
-        } catch {
-            switch error {
-            case .queueFull(let nanoseconds):
-                throw .queueFull(places: images.count, retryAfterSeconds: Double(nanoseconds) * 1e-9)
-            case .deadline(let nanoseconds):
-                throw .deadlineUnmeetable(
-                    milliseconds: milliseconds ?? 0, retryAfterSeconds: Double(nanoseconds) * 1e-9)
-            }
-        }
-        ClassifyJob(
-            images, request: request, deadlineMilliseconds: milliseconds, topK: topK, runner: runner,
-            reservation: reservation, responder: responder, service: self
-        ).start()
     }
 }

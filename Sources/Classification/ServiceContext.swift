@@ -45,6 +45,14 @@ final class ServiceContext: Sendable {
     func beginDrain() { readiness.store(.draining, ordering: .relaxed) }
 }
 
+extension ServiceContext {
+    /// Makes of an image what a session reads. Runs on a worker.
+    func prepare(_ input: InferenceInput, for model: ClassifierModel) throws(ImageError) -> PreparedInput {
+        guard case .encoded(let image) = input else { return PreparedInput(input, of: model, clock: clock) }
+        return PreparedInput(try decoders.prepare(image, model.preprocessing, pool: pool))
+    }
+}
+
 /// The models that answer.
 struct Catalogue: Sendable {
     /// By name, then by version in ascending order.

@@ -9,15 +9,18 @@ enum ServiceFailure: Error, Equatable, Sendable {
     case emptyBody
     case badBody(reason: String)
     case tooManyImages(limit: Int)
+    /// A tensor that the model does not take, or an output that it does not have.
+    case badTensor(reason: String)
+    case coding(ContentCoding.Fault)
     case image(ImageError)
     case unknownModel(name: String)
     case unknownVersion(model: String, version: Int)
     /// No place in the queue for this many images.
     case queueFull(places: Int, retryAfterSeconds: Double)
     /// The deadline lies before the time at which the answer could be ready.
-    case deadlineUnmeetable(milliseconds: Int, retryAfterSeconds: Double)
+    case deadlineUnmeetable(microseconds: Int, retryAfterSeconds: Double)
     /// The deadline passed while the images waited.
-    case deadlinePassed(milliseconds: Int)
+    case deadlinePassed(microseconds: Int)
     case notReady(reason: String)
     /// The model's weights lead to infinities for this image.
     case resultNotFinite
@@ -41,6 +44,14 @@ extension ServiceFailure {
         case .emptyBody: (.badRequest, "Empty body", nil)
         case .badBody: (.badRequest, "Malformed body", nil)
         case .tooManyImages: (.contentTooLarge, "Too many images", .tooLarge)
+        case .badTensor: (.badRequest, "Bad tensor", nil)
+        case .coding(let fault):
+            switch fault {
+            case .unknown: (.unsupportedMediaType, "Unsupported content coding", nil)
+            case .damaged, .truncated, .trailingBytes: (.badRequest, "Malformed content coding", nil)
+            case .tooLong: (.contentTooLarge, "Body too large", .tooLarge)
+            case .noMemory: (.serviceUnavailable, "Overloaded", .queueFull)
+            }
         case .image(let error):
             switch error {
             case .unknownFormat: (.unsupportedMediaType, "Unsupported image format", .badImage)
@@ -61,7 +72,7 @@ extension ServiceFailure {
     /// Whether the others of the request's images may still have an answer.
     var concernsOneImage: Bool {
         switch self {
-        case .image, .resultNotFinite: true
+        case .image, .badTensor, .resultNotFinite: true
         default: false
         }
     }
@@ -73,34 +84,44 @@ extension ServiceFailure {
         case .emptyBody: "the body is empty; send an image, a multipart form or JSON"
         case .badBody(let reason): reason
         case .tooManyImages(let limit): "more than the limit of \(limit) images a request"
+        case .badTensor(let reason): reason
+        case .coding(let fault): fault.description
         case .image(let error): error.description
         case .unknownModel(let name): "no model is called '\(name)'"
         case .unknownVersion(let model, let version): "model '\(model)' has no version \(version)"
         case .queueFull(let places, _):
             places == 1 ? "the queue is full" : "the queue has no room for \(places) more images"
-        case .deadlineUnmeetable(let milliseconds, _):
-            "the answer would not be ready within \(milliseconds) ms of the request's first byte"
-        case .deadlinePassed(let milliseconds): "\(milliseconds) ms passed before the image's turn came"
+        case .deadlineUnmeetable(let microseconds, _):
+            "the answer would not be ready within \(time(microseconds)) of the request's first byte"
+        case .deadlinePassed(let microseconds): "\(time(microseconds)) passed before the image's turn came"
         case .notReady(let reason): reason
         case .resultNotFinite: "the model's result for this image is not finite"
         }
+    }
+
+    private func time(_ microseconds: Int) -> String {
+        microseconds % 1000 == 0 ? "\(microseconds / 1000) ms" : "\(microseconds) µs"
     }
 
     /// After how long a repetition makes sense, where that can be told. Units: seconds.
     var retryAfterSeconds: Double? {
         switch self {
         case .queueFull(_, let seconds), .deadlineUnmeetable(_, let seconds): seconds
-        case .notReady, .image(.outOfMemory): 1
+        case .notReady, .image(.outOfMemory), .coding(.noMemory): 1
         default: nil
         }
     }
 
     /// The whole answer, for a request that fails with this.
-    func response(to request: RequestReference, stages: [Stage] = []) -> Response {
+    ///
+    /// - Parameter image: which of several images has failed.
+    func response(to request: RequestReference, image: Int? = nil, stages: [Stage] = []) -> Response {
         let (status, title, _) = presentation
+        let text = image.map { "image \($0): \(detail)" } ?? detail
         let (contentType, body) = serviceErrorBody(
-            ErrorDescription(status: status, title: title, detail: detail, requestID: request.id, path: request.path))
+            ErrorDescription(status: status, title: title, detail: text, requestID: request.id, path: request.path))
         var response = Response(status: status, contentType: contentType, body: body, stages: stages)
+        if case .coding(.unknown) = self { response.fields[.acceptEncoding] = ContentCoding.accepted }
         if let seconds = retryAfterSeconds {
             // Whole seconds, rounded up, at least one; the exact value beside it, once a batch has told it.
             response.fields[.retryAfter] = String(max(1, Int(seconds.rounded(.up))))

@@ -5,21 +5,36 @@ import Transport
 /// The metric families of the service, and the handles that the hot path counts with.
 final class ServiceMetrics: Sendable {
     let registry = Registry()
+    let build: BuildInformation
 
     /// Every route with the codes that it can give: their series exist, at zero, from the start.
     private static let routes: [(label: String, codes: [Int])] = {
         let anywhere = [400, 405, 408, 413, 414, 417, 431, 500, 501, 505]
+        let inference = [200, 204, 401, 403, 404, 415, 422, 499, 503, 504] + anywhere
         return [
-            (Routes.classify, [200, 204, 401, 403, 404, 415, 422, 499, 503, 504] + anywhere),
+            (Routes.classify, inference),
+            (Routes.embed, inference),
             (Routes.models, [200, 204, 401, 403] + anywhere),
             (Routes.model, [200, 204, 401, 403, 404, 503] + anywhere),
             (Routes.live, [200, 204] + anywhere),
             (Routes.ready, [200, 204, 503] + anywhere),
             (Routes.metrics, [200, 204, 499, 503] + anywhere),
+            (V2Routes.server, [200, 204, 401, 403] + anywhere),
+            (V2Routes.live, [200, 204] + anywhere),
+            (V2Routes.ready, [200, 204, 503] + anywhere),
+            (V2Routes.model, [200, 204, 401, 403, 404, 503] + anywhere),
+            (V2Routes.modelReady, [200, 204, 401, 403, 404, 503] + anywhere),
+            (V2Routes.config, [200, 204, 401, 403, 404, 503] + anywhere),
+            (V2Routes.statistics, [200, 204, 401, 403, 404, 503] + anywhere),
+            (V2Routes.allStatistics, [200, 204, 401, 403] + anywhere),
+            (V2Routes.infer, inference),
             (Routes.any, [204]),
             (Routes.unmatched, [404] + anywhere),
         ]
     }()
+
+    /// Whose stages are counted.
+    private static let inferenceRoutes: Set<String> = [Routes.classify, Routes.embed, V2Routes.infer]
 
     static let stages = ["read", "decode", "resize", "queue", "compute", "encode"]
 
@@ -39,6 +54,7 @@ final class ServiceMetrics: Sendable {
     let topProbability: Family<Histogram>
 
     init(build: BuildInformation, isa: String) {
+        self.build = build
         let requestFamily = registry.counter(
             "swiftlet_requests_total", "Requests answered, by route and status code.", labels: ["route", "code"])
         let durationFamily = registry.histogram(
@@ -57,7 +73,7 @@ final class ServiceMetrics: Sendable {
             })
         durations = Dictionary(uniqueKeysWithValues: Self.routes.map { ($0.label, durationFamily.with($0.label)) })
         let stageFamily = registry.histogram(
-            "swiftlet_stage_duration_seconds", "Time in each stage of a classification.", labels: ["stage"])
+            "swiftlet_stage_duration_seconds", "Time in each stage of an inference.", labels: ["stage"])
         stageDurations = Dictionary(uniqueKeysWithValues: Self.stages.map { ($0, stageFamily.with($0)) })
         inflight = registry.gauge("swiftlet_inflight_requests", "Requests read and not yet answered.").with()
         let rejectionFamily = registry.counter(
@@ -91,7 +107,7 @@ final class ServiceMetrics: Sendable {
         if wasStarted { inflight.add(-1) }
         (requests[record.route]?[record.status] ?? requestFamily.with(record.route, String(record.status))).increment()
         (durations[record.route] ?? durationFamily.with(record.route)).observe(record.seconds)
-        guard record.route == Routes.classify else { return }
+        guard Self.inferenceRoutes.contains(record.route) else { return }
         for stage in record.stages { stageDurations[stage.name]?.observe(stage.seconds) }
     }
 

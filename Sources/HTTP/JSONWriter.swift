@@ -33,6 +33,11 @@ public struct JSONWriter: Sendable {
         bytes.append(contentsOf: number.description.utf8)
     }
 
+    public mutating func value(_ name: StaticString? = nil, _ flag: Bool) {
+        begin(name)
+        bytes.append(contentsOf: (flag ? "true" : "false").utf8)
+    }
+
     public mutating func null(_ name: StaticString? = nil) {
         begin(name)
         bytes.append(contentsOf: "null".utf8)

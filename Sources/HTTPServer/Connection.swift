@@ -296,7 +296,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 method: head.method, path: target.path, parameters: parameters, query: target.query,
                 fields: head.fields, authority: head.authority, body: incoming.body, peer: peer,
                 keyName: keyName, received: incoming.received, readDone: incoming.readDone, id: exchange.requestID)
-            endpoint.handler(request, Responder(pending))
+            endpoint.handler(request, Responder(pending, context: context))
             if let answer = pending.handlerReturned() { finish(answer, context.clock.now()) }
         case .options(let allow, let label):
             exchange.label = label

@@ -1,14 +1,39 @@
 import HTTP
 import Parallelism
+import Synchronization
 
 /// Takes a request's answer, once, from any thread. If it is let go without one, the answer is 500; after the client has
 /// gone away that is no error, and the connection just closes.
 public final class Responder: Sendable {
     private let pending: PendingAnswer
+    private let context: ServerContext
+    private let heldBytes = Atomic(0)
 
-    init(_ pending: PendingAnswer) { self.pending = pending }
+    init(_ pending: PendingAnswer, context: ServerContext) {
+        self.pending = pending
+        self.context = context
+    }
 
-    deinit { pending.respond(nil) }
+    deinit {
+        let held = heldBytes.load(ordering: .relaxed)
+        if held > 0 { _ = context.hold(-held) }
+        pending.respond(nil)
+    }
+
+    /// Counts memory that answering takes beside the request's body among the bytes held by all requests, until the
+    /// responder is let go.
+    ///
+    /// - Returns: false, with nothing counted, where that goes beyond the limit.
+    public func hold(_ bytes: Int) -> Bool {
+        precondition(bytes >= 0, "a request holds \(bytes) bytes")
+        guard bytes <= context.configuration.maximumHeldBytes else { return false }
+        guard context.hold(bytes) <= context.configuration.maximumHeldBytes else {
+            _ = context.hold(-bytes)
+            return false
+        }
+        heldBytes.wrappingAdd(bytes, ordering: .relaxed)
+        return true
+    }
 
     /// Answers the request. A second answer is dropped.
     public func respond(_ response: Response) { pending.respond(response) }

@@ -32,22 +32,29 @@ extension Prediction {
     /// - Precondition: `count` is between 1 and the number of classes.
     /// - Complexity: O(classes · log `count`) at the most.
     public static func top(_ count: Int, logits: [Float]) -> [Prediction] {
-        precondition(count >= 1 && count <= logits.count, "the top \(count) of \(logits.count) classes")
         let probabilities = probabilities(logits: logits)
-        // Indices of the best so far, best first.
+        return largest(count, of: logits).map { Prediction(index: $0, probability: probabilities[$0]) }
+    }
+
+    /// The indices of the `count` largest of `values`, the largest first, the lower index first among equals.
+    /// - Precondition: `count` is between 1 and the number of values.
+    /// - Complexity: O(values · log `count`) at the most.
+    public static func largest(_ count: Int, of values: [Float]) -> [Int] {
+        precondition(count >= 1 && count <= values.count, "the largest \(count) of \(values.count) values")
+        // Of those so far, the largest first.
         var best: [Int] = []
         best.reserveCapacity(count + 1)
-        for index in logits.indices {
-            if best.count == count && logits[index] <= logits[best[count - 1]] { continue }
+        for index in values.indices {
+            if best.count == count && values[index] <= values[best[count - 1]] { continue }
             var low = 0
             var high = best.count
             while low < high {
                 let middle = (low + high) / 2
-                if logits[best[middle]] >= logits[index] { low = middle + 1 } else { high = middle }
+                if values[best[middle]] >= values[index] { low = middle + 1 } else { high = middle }
             }
             best.insert(index, at: low)
             if best.count > count { best.removeLast() }
         }
-        return best.map { Prediction(index: $0, probability: probabilities[$0]) }
+        return best
     }
 }

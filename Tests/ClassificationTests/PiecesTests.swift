@@ -18,14 +18,14 @@ private func request(
         received: now, readDone: now, id: "id")
 }
 
-struct ClassifyParametersTests {
+struct ImageParametersTests {
     @Test func readsQueryAndField() throws {
         let deadline: HTTPFields = [HTTPField.Name("x-request-deadline-ms")!: "250"]
-        let parameters = try ClassifyParameters(
-            request(query: [("version", "3"), ("model", "a b"), ("top_k", "7")], fields: deadline))
+        let parameters = try ImageParameters(
+            request(query: [("version", "3"), ("model", "a b"), ("top_k", "7")], fields: deadline), takesTopK: true)
         #expect(parameters.model == "a b" && parameters.version == 3)
         #expect(parameters.topK == 7 && parameters.deadlineMilliseconds == 250)
-        let none = try ClassifyParameters(request())
+        let none = try ImageParameters(request(), takesTopK: true)
         #expect(none.model == nil && none.version == nil && none.topK == nil && none.deadlineMilliseconds == nil)
     }
 
@@ -34,7 +34,7 @@ struct ClassifyParametersTests {
         for name in ["top_k", "version"] {
             #expect(
                 throws: ServiceFailure.badParameter(name: name, reason: "'\(text)' is not a positive whole number")
-            ) { try ClassifyParameters(request(query: [(name, text)])) }
+            ) { try ImageParameters(request(query: [(name, text)]), takesTopK: true) }
         }
     }
 }
@@ -83,7 +83,7 @@ struct ServiceFailureTests {
     func roundsRetryAfterUp(seconds: Double, whole: String, milliseconds: String?) {
         let failures: [ServiceFailure] = [
             .queueFull(places: 1, retryAfterSeconds: seconds),
-            .deadlineUnmeetable(milliseconds: 5, retryAfterSeconds: seconds),
+            .deadlineUnmeetable(microseconds: 5000, retryAfterSeconds: seconds),
         ]
         for failure in failures {
             let response = failure.response(to: RequestReference(id: "id", path: "/v1/classify"))
@@ -103,7 +103,10 @@ struct ServiceFailureTests {
 
     static let presentations: [(ServiceFailure, Int, String?)] = [
         (.badParameter(name: "a", reason: "b"), 400, nil), (.emptyBody, 400, nil), (.badBody(reason: "a"), 400, nil),
-        (.tooManyImages(limit: 2), 413, "too_large"),
+        (.tooManyImages(limit: 2), 413, "too_large"), (.badTensor(reason: "a"), 400, nil),
+        (.coding(.unknown("br")), 415, nil), (.coding(.damaged(.gzip)), 400, nil),
+        (.coding(.truncated(.deflate)), 400, nil), (.coding(.trailingBytes(.gzip, count: 3)), 400, nil),
+        (.coding(.tooLong(maximum: 5)), 413, "too_large"), (.coding(.noMemory), 503, "queue_full"),
         (.image(.unknownFormat(found: "PNG")), 415, "bad_image"),
         (.image(.damaged(reason: "a", offset: 1)), 422, "bad_image"),
         (.image(.unsupported(reason: "a")), 422, "bad_image"),
@@ -112,8 +115,8 @@ struct ServiceFailureTests {
         (.image(.tooManyCoefficients(limit: 5)), 413, "too_large"), (.image(.outOfMemory), 503, nil),
         (.unknownModel(name: "a"), 404, nil), (.unknownVersion(model: "a", version: 2), 404, nil),
         (.queueFull(places: 1, retryAfterSeconds: 0), 503, "queue_full"),
-        (.deadlineUnmeetable(milliseconds: 1, retryAfterSeconds: 0), 503, "deadline"),
-        (.deadlinePassed(milliseconds: 1), 504, "deadline"), (.notReady(reason: "loading"), 503, nil),
+        (.deadlineUnmeetable(microseconds: 1500, retryAfterSeconds: 0), 503, "deadline"),
+        (.deadlinePassed(microseconds: 1000), 504, "deadline"), (.notReady(reason: "loading"), 503, nil),
         (.resultNotFinite, 500, nil),
     ]
 

@@ -1,9 +1,9 @@
 import EfficientNet
-import Inference
 import Parallelism
 import TestSupport
 import Testing
 
+@testable import Inference
 @testable import Quantization
 
 struct SlopeTests {
@@ -24,7 +24,7 @@ struct SlopeTests {
         return (0..<4).map { index in
             var float = Picture(height: size, width: size, channels: channels)
             for i in float.values.indices { float.values[i] = Float.random(in: 0...100, using: &random) }
-            return (float, flattened(float, seed: index))
+            return (float, flattened(float, seed: UInt64(index)))
         }
     }
 

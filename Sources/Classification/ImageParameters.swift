@@ -1,0 +1,48 @@
+import HTTPServer
+import HTTPTypes
+import Parallelism
+
+/// What a request of `/v1` says beside its images.
+struct ImageParameters: Equatable, Sendable {
+    /// Nil where the request names none.
+    var model: String?
+    var version: Int?
+    var topK: Int?
+    /// `X-Request-Deadline-Ms`, counted from the request's first byte.
+    var deadlineMilliseconds: Int?
+
+    static let deadlineField = HTTPField.Name("X-Request-Deadline-Ms")!
+
+    /// - Parameter takesTopK: whether `top_k` is one of the route's parameters.
+    /// - Throws: `badParameter` for a value that is no positive whole number, and for a parameter that does not exist
+    ///   or stands twice.
+    init(_ request: Request, takesTopK: Bool) throws(ServiceFailure) {
+        for item in request.query {
+            switch item.name {
+            case "model" where model == nil: model = item.value
+            case "version" where version == nil: version = try Self.positive(item.name, item.value)
+            case "top_k" where takesTopK && topK == nil: topK = try Self.positive(item.name, item.value)
+            case "model", "version": throw .badParameter(name: item.name, reason: "is given twice")
+            case "top_k" where takesTopK: throw .badParameter(name: item.name, reason: "is given twice")
+            default:
+                throw .badParameter(
+                    name: item.name,
+                    reason: "no such parameter; there are model\(takesTopK ? ", version and top_k" : " and version")")
+            }
+        }
+        deadlineMilliseconds = try Self.deadlineMilliseconds(request)
+    }
+
+    /// What the field says that every inference route reads.
+    static func deadlineMilliseconds(_ request: Request) throws(ServiceFailure) -> Int? {
+        guard let value = request.fields[deadlineField] else { return nil }
+        return try positive("X-Request-Deadline-Ms", value)
+    }
+
+    static func positive(_ name: String, _ text: String) throws(ServiceFailure) -> Int {
+        guard let value = Int(text), value > 0, value <= 1_000_000_000 else {
+            throw .badParameter(name: name, reason: "'\(text)' is not a positive whole number")
+        }
+        return value
+    }
+}

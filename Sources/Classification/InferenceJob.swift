@@ -1,0 +1,225 @@
+import Batching
+import HTTP
+import HTTPServer
+import Imaging
+import Inference
+import Parallelism
+
+/// When a request's images are to be computed.
+struct InferenceSchedule: Sendable {
+    /// From the request's first byte. Units: microseconds. Nil without a deadline.
+    var deadlineMicroseconds: Int?
+    /// 0 is the default, 1 the highest.
+    var priority = 0
+    /// What it took to take the images out of the body.
+    var readNanoseconds: Int64 = 0
+}
+
+/// One request on its way: its images are prepared, wait, are computed, and the last one's end sends the answer.
+///
+/// Concurrency: every method may be called from any thread.
+final class InferenceJob: Sendable {
+    private struct State {
+        /// Each is let go once it has been prepared, and all when the client leaves: what waits for a worker then holds
+        /// no body any more.
+        var images: [InferenceInput?]
+        var outcomes: [ImageOutcome?]
+        var missing: Int
+        /// Summed over the images.
+        var decodeNanoseconds: Int64
+        var resizeNanoseconds: Int64 = 0
+        /// The longest of the images.
+        var queueNanoseconds: Int64 = 0
+        var computeNanoseconds: Int64 = 0
+        /// Of the image that was computed last.
+        var parts = InferenceStatistics.Parts()
+        var isCancelled = false
+        /// Let go with the answer.
+        var reservation: Reservation<PendingImage>?
+    }
+
+    let runner: ModelRunner
+    let answer: any InferenceAnswer
+    private let imageCount: Int
+    private let reference: RequestReference
+    private let schedule: InferenceSchedule
+    private let received: Instant
+    private let coding: ContentCoding?
+    private let responder: Responder
+    private let service: ServiceContext
+    private let submitted: Instant
+    private let state: Lock<State>
+
+    init(
+        _ images: [InferenceInput], request: Request, schedule: InferenceSchedule, answer: any InferenceAnswer,
+        runner: ModelRunner, reservation: Reservation<PendingImage>, responder: Responder, service: ServiceContext
+    ) {
+        imageCount = images.count
+        reference = RequestReference(request)
+        received = request.received
+        coding = ContentCoding.preferred(by: request.fields)
+        self.schedule = schedule
+        self.answer = answer
+        self.runner = runner
+        self.responder = responder
+        self.service = service
+        submitted = service.clock.now()
+        state = Lock(
+            State(
+                images: images, outcomes: Array(repeating: nil, count: images.count), missing: images.count,
+                decodeNanoseconds: schedule.readNanoseconds, reservation: reservation))
+    }
+
+    /// Sends every image to the workers.
+    func start() {
+        responder.onCancel { [weak self] in self?.cancel() }
+        let (costs, deadline) = state.withLock { state in
+            (state.images.map { $0?.decodeCost ?? 0 }, state.reservation?.deadline)
+        }
+        for (index, cost) in costs.enumerated() {
+            let decode = LongDecodes.Decode(owner: ObjectIdentifier(self), deadline: deadline) { turn in
+                switch turn {
+                case .hasCome: self.prepare(index)
+                case .isRefused: self.fail(index, .queueFull(places: self.imageCount, retryAfterSeconds: 1))
+                case .isTooLate: self.expire(index)
+                }
+            }
+            service.decodes.submit(decode, cost: cost)
+        }
+        // The client may have left while the images were being sent.
+        if state.withLock({ $0.isCancelled }) { service.decodes.removeAll(of: ObjectIdentifier(self)) }
+    }
+
+    /// The client is gone: nothing that has not begun is done any more, and no place is left taken.
+    private func cancel() {
+        let (reservation, images) = state.withLock { state in
+            state.isCancelled = true
+            let images = state.images
+            state.images = []
+            return (state.reservation.take(), images)
+        }
+        // Before the places: who takes one of them finds room in the line.
+        withExtendedLifetime(images) { service.decodes.removeAll(of: ObjectIdentifier(self)) }
+        reservation?.release()
+    }
+
+    /// Decodes image `index` and puts it into the queue. Runs on a worker.
+    private func prepare(_ index: Int) {
+        let started = service.clock.now()
+        let (image, reservation) = state.withLock { state in
+            (state.isCancelled ? nil : state.images[index].take(), state.reservation)
+        }
+        guard let image, let reservation else { return }
+        if let deadline = reservation.deadline, started > deadline {
+            return expire(index)
+        }
+        let prepared: PreparedInput
+        do throws(ImageError) {
+            prepared = try service.prepare(image, for: runner.model)
+        } catch {
+            return fail(index, .image(error))
+        }
+        let enqueued = service.clock.now()
+        state.withLock { state in
+            state.decodeNanoseconds += prepared.decodeNanoseconds
+            state.resizeNanoseconds += prepared.resizeNanoseconds
+        }
+        let pending = PendingImage(
+            job: self, index: index, prepared: prepared, isPlanar: image.isPlanar,
+            waitedNanoseconds: started.nanoseconds(since: submitted),
+            preparedNanoseconds: enqueued.nanoseconds(since: started), enqueued: enqueued)
+        // False where the client has gone in the meantime.
+        _ = reservation.enqueue(pending, canRunBatch: true)
+    }
+
+    /// Takes the result of an image, whose batch ran from `start` to `end`.
+    func finish(_ image: PendingImage, output: ImageOutput, start: Instant, end: Instant) {
+        let predictions = Prediction.top(answer.topK, logits: output.logits)
+        // All of them, as they are divided by one sum; of what is sent itself, each.
+        let isFinite =
+            predictions[0].probability.isFinite && (!answer.wantsLogits || output.logits.allSatisfy(\.isFinite))
+            && (!answer.wantsFeatures || output.features.allSatisfy(\.isFinite))
+        // What numbers of the client's lead to is the client's.
+        guard isFinite || image.isPlanar else { return fail(image.index, .resultNotFinite) }
+        if isFinite { runner.metrics.topProbability.observe(Double(predictions[0].probability)) }
+        let waited = image.waitedNanoseconds + start.nanoseconds(since: image.enqueued)
+        let computed = end.nanoseconds(since: start)
+        state.withLock { state in
+            state.queueNanoseconds = max(state.queueNanoseconds, waited)
+            state.computeNanoseconds = max(state.computeNanoseconds, computed)
+            state.parts = InferenceStatistics.Parts(
+                queueNanoseconds: waited, inputNanoseconds: image.preparedNanoseconds + schedule.readNanoseconds,
+                inferNanoseconds: computed)
+        }
+        complete(
+            image.index,
+            .result(
+                ImageResult(
+                    predictions: predictions, logits: answer.wantsLogits ? output.logits : [],
+                    features: answer.wantsFeatures ? output.features : [], width: image.prepared.width,
+                    height: image.prepared.height)))
+    }
+
+    /// The deadline has passed before image `index` was computed.
+    func expire(_ index: Int) {
+        fail(index, .deadlinePassed(microseconds: schedule.deadlineMicroseconds ?? 0))
+    }
+
+    private func fail(_ index: Int, _ failure: ServiceFailure) { complete(index, .failure(failure)) }
+
+    private func complete(_ index: Int, _ outcome: ImageOutcome) {
+        let finished = state.withLock { state -> State? in
+            guard state.outcomes[index] == nil else { return nil }
+            state.outcomes[index] = outcome
+            state.missing -= 1
+            guard state.missing == 0, !state.isCancelled else { return nil }
+            return state
+        }
+        guard let finished else { return }
+        let response = response(finished)
+        // Before the answer: who has it may send the next request, which needs a place.
+        state.withLock { $0.reservation.take() }?.release()
+        responder.respond(response)
+    }
+
+    private func response(_ state: State) -> Response {
+        let begun = service.clock.now()
+        // A stage that nothing reached has taken no time, and is left out.
+        let stages = [
+            ("decode", state.decodeNanoseconds), ("resize", state.resizeNanoseconds), ("queue", state.queueNanoseconds),
+            ("compute", state.computeNanoseconds),
+        ].filter { $0.1 > 0 }.map { Stage(name: $0.0, seconds: Double($0.1) * 1e-9) }
+        for case .failure(let failure)? in state.outcomes { service.metrics.reject(failure) }
+        if let (index, failure) = failure(of: state.outcomes) {
+            runner.statistics.failed(nanoseconds: begun.nanoseconds(since: received))
+            let image = imageCount > 1 && failure.concernsOneImage ? index : nil
+            return failure.response(to: reference, image: image, stages: stages)
+        }
+        do throws(ServiceFailure) {
+            var response = try answer.response(state.outcomes.map { $0! }, model: runner.model)
+            response.encodeBody(coding)
+            let end = service.clock.now()
+            response.stages = stages + [Stage(name: "encode", seconds: end.seconds(since: begun))]
+            runner.statistics.succeeded(
+                nanoseconds: end.nanoseconds(since: received), parts: state.parts,
+                outputNanoseconds: end.nanoseconds(since: begun))
+            return response
+        } catch {
+            service.metrics.reject(error)
+            runner.statistics.failed(nanoseconds: begun.nanoseconds(since: received))
+            return error.response(to: reference, stages: stages)
+        }
+    }
+
+    /// The only image's failure is the request's, and so is a refusal that has nothing to do with the image.
+    private func failure(of outcomes: [ImageOutcome?]) -> (index: Int, failure: ServiceFailure)? {
+        for (index, outcome) in outcomes.enumerated() {
+            if case .failure(let failure)? = outcome,
+                imageCount == 1 || !answer.allowsFailures || !failure.concernsOneImage
+            {
+                return (index, failure)
+            }
+        }
+        return nil
+    }
+}

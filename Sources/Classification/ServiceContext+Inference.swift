@@ -1,0 +1,99 @@
+import Batching
+import HTTPServer
+import Parallelism
+
+/// What all inference routes share, from the request to the job.
+extension ServiceContext {
+    /// More than the queue has places for could never be taken.
+    var imageLimit: Int { min(settings.maxImagesPerRequest, settings.maxQueueSize) }
+
+    /// The deadline that a request asks for by `X-Request-Deadline-Ms`, or the settings for those that do not.
+    func deadlineMicroseconds(milliseconds: Int?) -> Int? {
+        let milliseconds =
+            milliseconds ?? (settings.requestDeadlineMilliseconds > 0 ? settings.requestDeadlineMilliseconds : nil)
+        return milliseconds.map { $0 * 1000 }
+    }
+
+    /// Answers with an error, and counts it.
+    ///
+    /// - Parameter runner: of the model that the request was for, where that is known.
+    func refuse(_ failure: ServiceFailure, _ request: Request, _ responder: Responder, _ runner: ModelRunner?) {
+        metrics.reject(failure)
+        runner?.statistics.failed(nanoseconds: clock.now().nanoseconds(since: request.received))
+        responder.respond(failure.response(to: RequestReference(request)))
+    }
+
+    /// Does the rest of a request's work on a worker; the request is held only as long as its client waits.
+    ///
+    /// - Throws: `queueFull` where the workers' queue takes no more.
+    func onWorker(
+        _ request: Request, _ responder: Responder, _ runner: ModelRunner?,
+        _ work: @escaping @Sendable (Request) throws(ServiceFailure) -> Void
+    ) throws(ServiceFailure) {
+        let held = Lock<Request?>(request)
+        responder.onCancel { _ = held.withLock { $0.take() } }
+        let isAccepted = pool.submit {
+            guard let request = held.withLock({ $0.take() }) else { return }
+            do throws(ServiceFailure) { try work(request) } catch { self.refuse(error, request, responder, runner) }
+        }
+        if !isAccepted { throw .queueFull(places: 1, retryAfterSeconds: 1) }
+    }
+
+    /// Takes the places and sends the images on their way.
+    /// - Throws: `queueFull`, `deadlineUnmeetable`.
+    func begin(
+        _ images: [InferenceInput], _ request: Request, _ schedule: InferenceSchedule, _ answer: any InferenceAnswer,
+        _ runner: ModelRunner, _ responder: Responder
+    ) throws(ServiceFailure) {
+        let deadline = schedule.deadlineMicroseconds.map {
+            request.received.advanced(byNanoseconds: Int64($0) * 1000)
+        }
+        let reservation: Reservation<PendingImage>
+        do throws(ReservationRefusal) {
+            reservation = try runner.batcher.reserve(places: images.count, deadline: deadline)
+        } catch {
+            switch error {
+            case .queueFull(let nanoseconds):
+                throw .queueFull(places: images.count, retryAfterSeconds: Double(nanoseconds) * 1e-9)
+            case .deadline(let nanoseconds):
+                throw .deadlineUnmeetable(
+                    microseconds: schedule.deadlineMicroseconds ?? 0, retryAfterSeconds: Double(nanoseconds) * 1e-9)
+            }
+        }
+        InferenceJob(
+            images, request: request, schedule: schedule, answer: answer, runner: runner, reservation: reservation,
+            responder: responder, service: self
+        ).start()
+    }
+
+    // MARK: - Bodies
+
+    /// The same route for bodies with a `Content-Encoding`, which are decoded on a worker.
+    func decodingBodies(_ handler: @escaping Handler) -> Handler {
+        { request, responder in
+            do throws(ServiceFailure) {
+                guard let coding = try Self.coding(of: request) else { return handler(request, responder) }
+                try self.onWorker(request, responder, nil) { (request) throws(ServiceFailure) in
+                    var request = request
+                    request.body = try self.decode(request.body, coding, responder)
+                    request.fields[.contentEncoding] = nil
+                    handler(request, responder)
+                }
+            } catch { self.refuse(error, request, responder, nil) }
+        }
+    }
+
+    private static func coding(of request: Request) throws(ServiceFailure) -> ContentCoding? {
+        do throws(ContentCoding.Fault) { return try ContentCoding.ofBody(request.fields) } catch {
+            throw .coding(error)
+        }
+    }
+
+    private func decode(
+        _ body: [UInt8], _ coding: ContentCoding, _ responder: Responder
+    ) throws(ServiceFailure) -> [UInt8] {
+        do throws(ContentCoding.Fault) {
+            return try coding.decode(body, maximum: settings.maxBodyBytes) { responder.hold($0) }
+        } catch { throw .coding(error) }
+    }
+}

@@ -1,0 +1,62 @@
+import HTTPServer
+import HTTPTypes
+import OpenInference
+
+extension ServiceContext {
+    static let headerLengthField = HTTPField.Name("Inference-Header-Content-Length")!
+
+    /// JSON up to this length is read on the event loop: it takes some microseconds. Units: bytes.
+    private static let shortJSONBytes = 4096
+
+    func infer(_ request: Request, _ responder: Responder) {
+        var runner: ModelRunner?
+        do throws(ServiceFailure) {
+            let found = try self.runner(of: request)
+            runner = found
+            let headerLength = try Self.headerLength(request)
+            guard headerLength ?? request.body.count > Self.shortJSONBytes else {
+                return try infer(request, headerLength: headerLength, found, responder)
+            }
+            try onWorker(request, responder, found) { (request) throws(ServiceFailure) in
+                try self.infer(request, headerLength: headerLength, found, responder)
+            }
+        } catch { refuse(error, request, responder, runner) }
+    }
+
+    private static func headerLength(_ request: Request) throws(ServiceFailure) -> Int? {
+        guard let text = request.fields[headerLengthField] else { return nil }
+        do throws(OpenInferenceError) {
+            return try InferRequest.headerLength(text, bodyBytes: request.body.count)
+        } catch { throw ServiceFailure(error) }
+    }
+
+    private func infer(
+        _ request: Request, headerLength: Int?, _ runner: ModelRunner, _ responder: Responder
+    ) throws(ServiceFailure) {
+        let start = clock.now()
+        if headerLength == 0, request.body.isEmpty { throw .emptyBody }
+        let inference: InferRequest
+        do throws(OpenInferenceError) {
+            inference = try InferRequest(
+                body: request.body, headerLength: headerLength, rawInputName: V2Tensor.input,
+                hold: { responder.hold($0) })
+        } catch { throw ServiceFailure(error) }
+        let answer = try V2Answer(inference, model: runner.model)
+        let images = try runner.model.images(of: inference, limit: imageLimit)
+        let asked = deadlineMicroseconds(milliseconds: try ImageParameters.deadlineMilliseconds(request))
+        let schedule = InferenceSchedule(
+            deadlineMicroseconds: [asked, inference.timeoutMicroseconds].compactMap(\.self).min(),
+            priority: inference.priority, readNanoseconds: clock.now().nanoseconds(since: start))
+        try begin(images, request, schedule, answer, runner, responder)
+    }
+}
+
+extension ServiceFailure {
+    init(_ error: OpenInferenceError) {
+        if case .noMemory = error {
+            self = .coding(.noMemory)
+        } else {
+            self = .badBody(reason: error.description)
+        }
+    }
+}
