@@ -60,7 +60,7 @@ extension ServiceContext {
         json.object {
             if let name = catalogue.defaultModel { $0.value("default_model", name) }
             $0.array("models") {
-                for runner in catalogue.all { describe(runner.model, catalogue, to: &$0) }
+                for status in catalogue.statuses { describe(status, to: &$0) }
             }
         }
         responder.respond(Response(contentType: "application/json", body: json.bytes))
@@ -70,25 +70,30 @@ extension ServiceContext {
     func describeModel(_ request: Request, _ responder: Responder) {
         let catalogue = catalogue
         let name = request.parameters["name"] ?? ""
-        let versions: [ModelRunner]
-        do throws(ServiceFailure) { versions = try catalogue.versions(of: name) } catch {
-            return responder.respond(error.response(to: RequestReference(request)))
+        let versions = catalogue.statuses(of: name)
+        guard catalogue.defaultModel != nil, !versions.isEmpty else {
+            let failure: ServiceFailure =
+                catalogue.defaultModel == nil ? .notReady(reason: "no model is loaded yet") : .unknownModel(name: name)
+            return responder.respond(failure.response(to: RequestReference(request)))
         }
         var json = JSONWriter()
         json.object {
             $0.value("name", name)
             $0.array("versions") {
-                for runner in versions { describe(runner.model, catalogue, to: &$0) }
+                for status in versions { describe(status, to: &$0) }
             }
         }
         responder.respond(Response(contentType: "application/json", body: json.bytes))
     }
 
-    private func describe(_ model: ClassifierModel, _ catalogue: Catalogue, to json: inout JSONWriter) {
-        let description = model.stored.description
+    private func describe(_ status: ModelStatus, to json: inout JSONWriter) {
         json.object {
-            $0.value("name", model.name)
-            $0.value("version", String(model.version))
+            $0.value("name", status.name)
+            $0.value("version", String(status.version))
+            $0.value("state", status.state.rawValue)
+            $0.value("reason", status.reason)
+            guard let model = status.runner?.model else { return }
+            let description = model.stored.description
             $0.value("architecture", model.plan.architecture.name)
             $0.value("input_size", description.inputSize)
             $0.value("precision", description.precision.rawValue)
@@ -105,7 +110,7 @@ extension ServiceContext {
             if let licence = description.licence { $0.value("licence", licence) }
             if let summary = description.summary { $0.value("description", summary) }
             // Null until it has been computed, shortly after the start.
-            if let digest = catalogue.digest(of: model) { $0.value("sha256", digest) } else { $0.null("sha256") }
+            if let digest = model.weightsDigest { $0.value("sha256", digest) } else { $0.null("sha256") }
         }
     }
 }

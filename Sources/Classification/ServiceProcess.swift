@@ -13,8 +13,8 @@ import Musl
 
 /// A service run as a process: signals begin and hasten its drain, and the process ends when it is over.
 ///
-/// SIGTERM and SIGINT begin the drain; a second one skips the drain delay. SIGHUP is ignored: a closed terminal ends
-/// no service.
+/// SIGTERM and SIGINT begin the drain; a second one skips the drain delay. SIGHUP reloads what lies in files; a closed
+/// terminal, which sends it too, ends no service.
 public final class ServiceProcess: Sendable {
     private enum Phase {
         case serving, delaying, finishing
@@ -37,15 +37,8 @@ public final class ServiceProcess: Sendable {
     /// Starts the service and serves until a signal; does not return.
     /// - Throws: what `ClassificationService.start` throws.
     public func run(repository: ModelRepository) throws -> Never {
-        signal(SIGHUP, SIG_IGN)
-        for number in [SIGTERM, SIGINT] {
-            // The default action would end the process before the source hears of the signal.
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler { [self] in receivedSignal() }
-            source.resume()
-            signalSources.withLock { $0.append(source) }
-        }
+        handle(SIGHUP) { $0.reload() }
+        for number in [SIGTERM, SIGINT] { handle(number) { $0.receivedSignal() } }
         raiseDescriptorLimit()
         let address = try service.start(repository: repository)
         logger.info(
@@ -62,6 +55,21 @@ public final class ServiceProcess: Sendable {
             guard limit < wanted else { return }
             logger.warning("fewer descriptors than maxConnections needs", metadata: ["descriptors": "\(limit)"])
         } catch { logger.warning("cannot raise the limit of descriptors", metadata: ["error": "\(error)"]) }
+    }
+
+    private func handle(_ number: Int32, _ handler: @escaping @Sendable (ServiceProcess) -> Void) {
+        // The default action would end the process before the source hears of the signal.
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+        source.setEventHandler { [self] in handler(self) }
+        source.resume()
+        signalSources.withLock { $0.append(source) }
+    }
+
+    /// Takes up what has changed in files.
+    private func reload() {
+        logger.info("reloading")
+        service.reloadModels()
     }
 
     private func receivedSignal() {

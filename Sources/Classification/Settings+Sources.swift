@@ -45,6 +45,7 @@ extension Settings {
                 key: "isa", value: "'\(settings.isa)'", origin: settings.origin(of: "isa"),
                 allowed: "one that this machine has: " + KernelTable.available.map(\.isa).joined(separator: ", "))
         }
+        _ = try VersionPolicies(settings)
         if settings.models.isEmpty {
             settings.models = modelPlaces(executable: executable).first { isThere($0, in: directory) } ?? ""
         }

@@ -69,6 +69,8 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("backlog", "connections")) var backlog: String?
     @Option(help: .setting("maxConnections", "count")) var maxConnections: String?
     @Option(help: .setting("loadModels", "names")) var loadModels: String?
+    @Option(help: .setting("modelVersions", "policies")) var modelVersions: String?
+    @Option(help: .setting("modelPollSeconds", "s")) var modelPollSeconds: String?
     @Option(help: .setting("maxBatchSize", "images")) var maxBatchSize: String?
     @Option(help: .setting("maxQueueDelayMicroseconds", "us")) var maxQueueDelayMicroseconds: String?
     @Option(help: .setting("maxQueueSize", "images")) var maxQueueSize: String?

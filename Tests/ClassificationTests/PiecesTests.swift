@@ -111,6 +111,8 @@ struct ServiceFailureTests {
         (.image(.tooManyScans(limit: 5)), 413, "too_large"),
         (.image(.tooManyCoefficients(limit: 5)), 413, "too_large"), (.image(.outOfMemory), 503, nil),
         (.unknownModel(name: "a"), 404, nil), (.unknownVersion(model: "a", version: 2), 404, nil),
+        (.notLoaded(model: "a", version: 2), 404, nil), (.defaultNotLoaded(model: "a"), 404, nil),
+        (.loadFailed(reason: "a"), 422, nil), (.forbidden(reason: "a"), 403, nil),
         (.queueFull(places: 1, retryAfterSeconds: 0), 503, "queue_full"),
         (.deadlineUnmeetable(milliseconds: 1, retryAfterSeconds: 0), 503, "deadline"),
         (.deadlinePassed(milliseconds: 1), 504, "deadline"), (.notReady(reason: "loading"), 503, nil),
