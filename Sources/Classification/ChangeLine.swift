@@ -39,7 +39,8 @@ struct ChangeLine<Waiter> {
 
     mutating func append(_ change: ModelChange, _ waiter: Waiter) -> Entry {
         guard !isClosed else { return .isRefused }
-        if let index = waiting.lastIndex(where: { $0.change.concernsSame(as: change) }), waiting[index].change == change {
+        if let index = waiting.lastIndex(where: { $0.change.concernsSame(as: change) }), waiting[index].change == change
+        {
             waiting[index].waiters.append(waiter)
             return .joins
         }

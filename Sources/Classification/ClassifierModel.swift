@@ -1,10 +1,10 @@
 import COpenSSL
 import Checkpoints
 import EfficientNet
+import HTTPTypes
 import Imaging
 import Inference
 import Kernels
-import HTTPTypes
 import Parallelism
 import Tensors
 

@@ -145,7 +145,8 @@ final class ClassifyJob: Sendable {
             return state
         }
         guard let finished else { return }
-        let response = response(finished).made(by: runner.model)
+        var response = response(finished)
+        response.tell(madeBy: runner.model)
         // Before the answer: who has it may send the next request, which needs a place.
         state.withLock { $0.reservation.take() }?.release()
         responder.respond(response)

@@ -32,16 +32,13 @@ extension LiveModels {
 
     func perform(_ change: ModelChange) -> ServiceFailure? {
         guard let repository else { return .notReady(reason: "loading") }
+        if case .unload(let name) = change { return unload(name, from: repository) }
         let contents: ModelRepository.Contents
         do throws(CheckpointError) { contents = try repository.contents() } catch {
             complain("\(error)")
             return .loadFailed(reason: "\(error)")
         }
-        switch change {
-        case .load(let name): return load(name, contents)
-        case .unload(let name): return unload(name, contents)
-        case .reload, .look: break
-        }
+        if case .load(let name) = change { return load(name, contents) }
         // A file system that is not mounted looks like this.
         guard !contents.entries.isEmpty || context.catalogue.runners.isEmpty else {
             complain("no model lies in \(repository.directory) any more; what is loaded stays")
@@ -73,9 +70,12 @@ extension LiveModels {
         return failure(settle(name, entries, isForced: true), of: name)
     }
 
-    private func unload(_ name: String, _ contents: ModelRepository.Contents) -> ServiceFailure? {
+    private func unload(_ name: String, from repository: ModelRepository) -> ServiceFailure? {
         let statuses = context.catalogue.statuses(of: name)
-        guard !statuses.isEmpty || contents.models[name] != nil else { return .unknownModel(name: name) }
+        // What is loaded can be unloaded, wherever its directory is.
+        guard !statuses.isEmpty || (try? repository.contents())?.models[name] != nil else {
+            return .unknownModel(name: name)
+        }
         state.choices[name] = false
         for status in statuses { withdraw(name, status.version, reason: "unloaded") }
         if name == context.catalogue.defaultModel {
@@ -154,8 +154,8 @@ extension LiveModels {
             refuse(failure)
             failures.append(failure)
         }
-        let known = context.catalogue.statuses(of: name)
-        for status in known where !good.contains(status.version) && !failures.contains(where: { $0.version == status.version }) {
+        let judged = good.union(failures.map(\.version))
+        for status in context.catalogue.statuses(of: name) where !judged.contains(status.version) {
             if status.runner == nil || !good.isEmpty || entries.isEmpty { withdraw(name, status.version, reason: nil) }
         }
         if entries.isEmpty { forget(name) }

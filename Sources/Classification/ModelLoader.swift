@@ -39,7 +39,8 @@ struct ModelLoader: Sendable {
         return Loaded(runner: runner, weights: weights, seconds: seconds)
     }
 
-    private func runner(_ model: ClassifierModel, _ files: DirectoryState) -> ModelRunner {
+    /// A runner that is not warmed up.
+    func runner(_ model: ClassifierModel, _ files: DirectoryState) -> ModelRunner {
         let (settings, metrics, version) = (context.settings, context.metrics, String(model.version))
         return ModelRunner(
             model: model, files: files,

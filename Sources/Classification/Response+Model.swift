@@ -2,12 +2,8 @@ import HTTPServer
 import HTTPTypes
 
 extension Response {
-    /// The same answer, which says in `X-Model` and `X-Model-Version` what made it.
-    func made(by model: ClassifierModel) -> Response {
-        var response = self
-        for field in model.fields { response.fields.append(field) }
-        return response
-    }
+    /// Says in `X-Model` and `X-Model-Version` what made the answer.
+    mutating func tell(madeBy model: ClassifierModel) { for field in model.fields { fields.append(field) } }
 }
 
 extension ClassifierModel {

@@ -72,9 +72,9 @@ extension LiveModels {
             do throws(CheckpointError) { entries = try repository.entries() } catch {
                 throw .loadFailed(reason: "\(error)")
             }
-            for entry in entries where !statuses.contains(where: { ($0.name, $0.version) == (entry.name, entry.version) }) {
-                statuses.append(
-                    ModelStatus(name: entry.name, version: entry.version, state: .unavailable, reason: "not loaded"))
+            let known = Set(statuses.map { "\($0.name)/\($0.version)" })
+            statuses += entries.filter { !known.contains("\($0.name)/\($0.version)") }.map {
+                ModelStatus(name: $0.name, version: $0.version, state: .unavailable, reason: "not loaded")
             }
             statuses.sort { ($0.name, $0.version) < ($1.name, $1.version) }
         }

@@ -38,10 +38,13 @@ extension Response {
 
 extension ServiceContext {
     func answerReadiness(_ request: Request, _ responder: Responder) {
+        func refuse(_ reason: String) {
+            responder.respond(ServiceFailure.notReady(reason: reason).response(to: RequestReference(request)))
+        }
         switch state {
         case .ready: responder.respond(.text("ready\n"))
-        case .loading: responder.respond(ServiceFailure.notReady(reason: "loading").response(to: RequestReference(request)))
-        case .draining: responder.respond(ServiceFailure.notReady(reason: "draining").response(to: RequestReference(request)))
+        case .loading: refuse("loading")
+        case .draining: refuse("draining")
         }
     }
 

@@ -15,18 +15,19 @@ struct DirectoryStateTests {
 
     @Test func staysTheSameWhereNothingHappens() { #expect(state == state) }
 
-    @Test(arguments: [
-        { try $0.write([1, 2, 3, 4], to: "m/model.json") },
-        { try $0.write([1], to: "m/labels.txt") },
-        { try FileManager.default.removeItem(atPath: "\($0.path)/m/model.json") },
-        { try FileManager.default.removeItem(atPath: "\($0.path)/m") },
-        // Another file of the same size.
-        {
-            try $0.write([1, 2, 3], to: "other")
-            try FileManager.default.removeItem(atPath: "\($0.path)/m/model.json")
-            try FileManager.default.moveItem(atPath: "\($0.path)/other", toPath: "\($0.path)/m/model.json")
-        },
-    ] as [@Sendable (TemporaryDirectory) throws -> Void])
+    @Test(
+        arguments: [
+            { try $0.write([1, 2, 3, 4], to: "m/model.json") },
+            { try $0.write([1], to: "m/labels.txt") },
+            { try FileManager.default.removeItem(atPath: "\($0.path)/m/model.json") },
+            { try FileManager.default.removeItem(atPath: "\($0.path)/m") },
+            // Another file of the same size.
+            {
+                try $0.write([1, 2, 3], to: "other")
+                try FileManager.default.removeItem(atPath: "\($0.path)/m/model.json")
+                try FileManager.default.moveItem(atPath: "\($0.path)/other", toPath: "\($0.path)/m/model.json")
+            },
+        ] as [@Sendable (TemporaryDirectory) throws -> Void])
     func differsAfterAChange(change: @Sendable (TemporaryDirectory) throws -> Void) throws {
         let before = state
         try change(directory)

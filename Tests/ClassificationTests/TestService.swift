@@ -118,7 +118,9 @@ final class TestService {
     func write(_ model: TestModel) throws { try model.write(to: directory) }
 
     /// Takes a file or directory out of the repository.
-    func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: "\(directory.path)/models/\(path)") }
+    func remove(_ path: String) throws {
+        try FileManager.default.removeItem(atPath: "\(directory.path)/models/\(path)")
+    }
 
     /// Has a change made, and waits for that.
     func change(_ change: ModelChange) throws -> ServiceFailure? {
