@@ -151,6 +151,7 @@ extension LiveModels {
         for version in policy.namedVersions.subtracting(byVersion.keys).sorted() where !entries.isEmpty {
             let failure = LoadFailure(
                 name: name, version: version, error: CheckpointError.unknownVersion(model: name, version: version))
+            if !good.isEmpty { withdraw(name, version, reason: nil) }
             refuse(failure)
             failures.append(failure)
         }

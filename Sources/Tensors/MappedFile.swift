@@ -45,6 +45,8 @@ public final class MappedFile: Sendable {
         }
         let address = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let address, address != MAP_FAILED else { throw .cannotMap(path: path, code: errno) }
+        // Most of the time goes into the first touch of each page: of large ones there are few.
+        madvise(address, count, MADV_HUGEPAGE)
         // From here on the memory is this object's, whatever is thrown.
         start = UnsafeRawPointer(address)
         try Self.read(descriptor, into: UnsafeMutableRawBufferPointer(start: address, count: count), path)

@@ -168,6 +168,12 @@ struct BrokenModelTests {
         let states = try states(test)
         #expect(states.map(\.state) == ["READY", "UNAVAILABLE"])
         #expect(states[1].reason == "model 'lite' has no version 7")
+        try test.write(TestModel(version: 7))
+        #expect(try test.change(.reload) == nil)
+        #expect(test.versions() == [1, 7])
+        try test.remove("lite/7")
+        #expect(try test.change(.reload) != nil)
+        #expect(test.versions() == [1])
     }
 
     /// Not one that the policy names can be loaded: what answers stays, even though its own files are gone.

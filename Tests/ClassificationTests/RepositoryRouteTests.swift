@@ -1,3 +1,4 @@
+import Dispatch
 import TestSupport
 import Testing
 
@@ -66,6 +67,25 @@ struct RepositoryRouteTests {
             #expect(try test.repository("models/lite/load").status == 200)
         }
         #expect(runners.count == 3)
+    }
+
+    @Test func manyMayAskAtATime() throws {
+        let test = try TestService(models: [TestModel(), TestModel(name: "other")])
+        defer { test.stop() }
+        let statuses = Signal<[Int]>()
+        let port = test.port
+        for client in 0..<6 {
+            DispatchQueue(label: "client").async {
+                let verbs = client % 2 == 0 ? ["load", "load", "load"] : ["unload", "load", "load"]
+                statuses.send(
+                    verbs.map { verb in
+                        let path = "/v2/repository/models/other/\(verb)"
+                        return (try? RawClient(port: port).exchange("POST", path, body: []).status) ?? 0
+                    })
+            }
+        }
+        for _ in 0..<6 { #expect(statuses.wait() == [200, 200, 200]) }
+        #expect(test.service.modelNames == ["lite", "other"] && test.log.complaints == [])
     }
 
     @Test(arguments: ["load", "unload"]) func knowsNoOtherModel(verb: String) throws {
