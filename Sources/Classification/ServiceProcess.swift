@@ -37,8 +37,7 @@ public final class ServiceProcess: Sendable {
     /// Starts the service and serves until a signal; does not return.
     /// - Throws: what `ClassificationService.start` throws.
     public func run(repository: ModelRepository) throws -> Never {
-        handle(SIGHUP) { $0.reload() }
-        for number in [SIGTERM, SIGINT] { handle(number) { $0.receivedSignal() } }
+        handleSignals()
         raiseDescriptorLimit()
         let address = try service.start(repository: repository)
         logger.info(
@@ -55,6 +54,11 @@ public final class ServiceProcess: Sendable {
             guard limit < wanted else { return }
             logger.warning("fewer descriptors than maxConnections needs", metadata: ["descriptors": "\(limit)"])
         } catch { logger.warning("cannot raise the limit of descriptors", metadata: ["error": "\(error)"]) }
+    }
+
+    func handleSignals() {
+        handle(SIGHUP) { $0.reload() }
+        for number in [SIGTERM, SIGINT] { handle(number) { $0.receivedSignal() } }
     }
 
     private func handle(_ number: Int32, _ handler: @escaping @Sendable (ServiceProcess) -> Void) {
