@@ -94,7 +94,6 @@ struct RepositoryRouteTests {
         for name in ["nobody", "..", "lite%2F1", "%2e%2e%2fmodels", "lite%00"] {
             let response = try test.repository("models/\(name)/\(verb)")
             #expect([400, 404].contains(response.status))
-            #expect(response.text.hasPrefix("{\"error\":\""))
         }
         let response = try test.repository("models/nobody/\(verb)")
         #expect(response.status == 404 && response.text == "{\"error\":\"no model is called 'nobody'\"}")
