@@ -12,7 +12,20 @@ extension Checkpoint {
     public static func load(
         _ path: String, architectureName: String? = nil
     ) throws(CheckpointError) -> Checkpoint {
-        let file = try Safetensors(path: path)
+        try load(Safetensors(path: path), path, architectureName)
+    }
+
+    /// Takes an architecture's weights from a safetensors file, as `load(_:architectureName:)` does from a path.
+    /// - Throws: likewise, but not `file`.
+    public static func load(
+        _ file: MappedFile, architectureName: String? = nil
+    ) throws(CheckpointError) -> Checkpoint {
+        try load(Safetensors(named: file), file.path, architectureName)
+    }
+
+    private static func load(
+        _ file: Safetensors, _ path: String, _ architectureName: String?
+    ) throws(CheckpointError) -> Checkpoint {
         guard let dialect = Dialect(recognizing: file.tensors.keys) else {
             throw .unknownDialect(path: path, names: Array(file.tensors.keys.sorted().prefix(3)))
         }

@@ -7,7 +7,7 @@ extension ModelDescription {
     /// - Throws: `file` where it cannot be read, `description` with the key that is wrong.
     public init(path: String) throws(CheckpointError) {
         let file: MappedFile
-        do { file = try MappedFile(path: path) } catch { throw .file(error) }
+        do { file = try MappedFile(reading: path) } catch { throw .file(error) }
         guard file.count <= Self.maximumFileSize else {
             throw .description(path: path, key: nil, reason: "has \(file.count) bytes, more than any description")
         }

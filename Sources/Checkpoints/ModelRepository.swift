@@ -26,7 +26,7 @@ public struct ModelRepository: Sendable {
     }
 
     /// What is there.
-    /// - Throws: `repository` where a directory cannot be listed.
+    /// - Throws: `repository` where the directory cannot be listed.
     public func contents() throws(CheckpointError) -> Contents {
         var contents = Contents()
         for name in try Self.subdirectories(of: directory).sorted() {
@@ -37,7 +37,13 @@ public struct ModelRepository: Sendable {
                 continue
             }
             var versions: [Int] = []
-            for written in try Self.subdirectories(of: path).sorted() {
+            let inside: [String]
+            do throws(CheckpointError) { inside = try Self.subdirectories(of: path) } catch {
+                // It may just be on its way out, which is no reason to see none of the others.
+                contents.passedOver.append("\(path) is passed over: it cannot be listed")
+                continue
+            }
+            for written in inside.sorted() {
                 if let version = Int(written), version > 0, String(version) == written {
                     versions.append(version)
                 } else {
@@ -52,7 +58,7 @@ public struct ModelRepository: Sendable {
     }
 
     /// The models that are there, by name, then by version.
-    /// - Throws: `repository` where a directory cannot be listed.
+    /// - Throws: `repository` where the directory cannot be listed.
     public func entries() throws(CheckpointError) -> [Entry] { try contents().entries }
 
     /// Reads the description of a model's version; nil means the highest.

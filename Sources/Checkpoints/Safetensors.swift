@@ -18,8 +18,14 @@ public struct Safetensors: Sendable {
     public init(path: String) throws(CheckpointError) {
         let file: MappedFile
         do { file = try MappedFile(path: path) } catch { throw .file(error) }
+        try self.init(named: file)
+    }
+
+    /// Checks a mapped file, whose path the error has.
+    /// - Throws: `safetensors` with the first fault found.
+    public init(named file: MappedFile) throws(CheckpointError) {
         do throws(SafetensorsFault) { self = try Safetensors(file: file) } catch {
-            throw .safetensors(path: path, error)
+            throw .safetensors(path: file.path, error)
         }
     }
 

@@ -20,10 +20,22 @@ public struct StoredModel: Equatable, Sendable {
     public var weightsPath: String { "\(directory)/\(description.weights)" }
     public var labelsPath: String? { description.labels.map { "\(directory)/\($0)" } }
 
-    /// Maps the weights, with the description's padding and epsilon where it has any.
+    /// The bytes of the weights' file, in memory: what is loaded of them stays what it is.
+    /// - Throws: `file`.
+    public func readWeights() throws(CheckpointError) -> MappedFile {
+        do { return try MappedFile(reading: weightsPath) } catch { throw .file(error) }
+    }
+
+    /// The weights, with the description's padding and epsilon where it has any.
     /// - Throws: what `Checkpoint.load` throws, and `description` where the weights are in another dialect than it says.
-    public func checkpoint() throws(CheckpointError) -> Checkpoint {
-        let checkpoint = try Checkpoint.load(weightsPath, architectureName: description.architecture)
+    /// - Parameter weights: their file; nil maps it.
+    public func checkpoint(_ weights: MappedFile? = nil) throws(CheckpointError) -> Checkpoint {
+        let checkpoint =
+            if let weights {
+                try Checkpoint.load(weights, architectureName: description.architecture)
+            } else {
+                try Checkpoint.load(weightsPath, architectureName: description.architecture)
+            }
         if let dialect = description.dialect, dialect != checkpoint.dialect {
             throw .description(
                 path: "\(directory)/model.json", key: "dialect",
@@ -37,7 +49,7 @@ public struct StoredModel: Equatable, Sendable {
     public func labels(classCount: Int) throws(CheckpointError) -> [String]? {
         guard let labelsPath else { return nil }
         let file: MappedFile
-        do { file = try MappedFile(path: labelsPath) } catch { throw .file(error) }
+        do { file = try MappedFile(reading: labelsPath) } catch { throw .file(error) }
         guard let text = file.withBytes({ String(validating: $0, as: UTF8.self) }) else {
             throw .labels(path: labelsPath, reason: "is not UTF-8")
         }

@@ -2,7 +2,6 @@ import Batching
 import Checkpoints
 import Dispatch
 import HTTPServer
-import Inference
 import Kernels
 import Logging
 import Parallelism
@@ -13,30 +12,31 @@ import Transport
 public final class ClassificationService: Sendable {
     public let settings: Settings
     let context: ServiceContext
+    let models: LiveModels
     private let server: Server
     private let credentials: Credentials
-    private let logger: Logger
-    private let table: KernelTable
 
     /// - Throws: `KernelError` where the forced instruction set is not this machine's; `TLSError`, `APIKeysError` or
-    ///   `ServiceStartError` where certificates and keys cannot be used.
+    ///   `ServiceStartError` where certificates and keys cannot be used; `SettingsError` where `modelVersions` is no
+    ///   policy.
     public init(
         settings: Settings, build: BuildInformation, logger: Logger, clock: any Clock = MonotonicClock()
     ) throws {
         self.settings = settings
-        self.logger = logger
-        table = try settings.kernelTable()
+        let table = try settings.kernelTable()
         let metrics = ServiceMetrics(build: build, isa: table.isa)
         context = ServiceContext(settings: settings, metrics: metrics, clock: clock)
         credentials = try Credentials(settings, logger: logger)
         if let tls = credentials.tls { metrics.watch(tls) }
+        models = try LiveModels(context, table: table, logger: logger)
         var observer = ServerObserver()
         observer.requestStarted = { _ in metrics.requestStarted() }
         observer.requestFinished = { metrics.requestFinished($0, wasStarted: $1) }
         observer.rejected = { metrics.reject($0) }
         observer.handshakeFinished = { metrics.handshakeFinished($0) }
         server = Server(
-            configuration: ServerConfiguration(settings), listeners: Self.listeners(context, credentials), clock: clock,
+            configuration: ServerConfiguration(settings), listeners: Self.listeners(context, models, credentials),
+            clock: clock,
             observer: observer, logger: logger, errorBody: serviceErrorBody)
     }
 
@@ -44,29 +44,29 @@ public final class ClassificationService: Sendable {
     ///
     /// - Parameter repository: where the models lie.
     /// - Returns: the address it listens on.
-    /// - Throws: `ServiceStartError` where it cannot listen or there is no model to load; `CheckpointError` or
-    ///   `InferenceError` where one cannot be loaded.
+    /// - Throws: `ServiceStartError` where it cannot listen or there is no model to load; for the default model,
+    ///   `CheckpointError` or whatever else it cannot be loaded for. Another one that cannot be loaded is logged.
     public func start(repository: ModelRepository) throws -> SocketAddress {
         let address = try listen()
-        let models = try chosenModels(repository)
-        let runners = try models.map(load)
-        let defaultModel = settings.model.isEmpty ? runners[0].model.name : settings.model
-        context.updateCatalogue { $0 = Catalogue(runners, defaultModel: defaultModel) }
+        try models.start(repository)
         context.becomeReady()
-        // The digest is no reason to be late.
-        DispatchQueue.global(qos: .utility).async { [self] in computeDigests(of: runners.map(\.model)) }
         return address
     }
+
+    /// Loads what has changed in the repository and lets go of what is gone, without losing a request. Returns at once.
+    public func reloadModels() { models.request(.reload) }
 
     private func listen() throws(ServiceStartError) -> SocketAddress {
         do throws(ListenError) { return try server.start() } catch { throw .cannotListen(error) }
     }
 
-    private static func listeners(_ context: ServiceContext, _ credentials: Credentials) -> [Listener] {
+    private static func listeners(
+        _ context: ServiceContext, _ models: LiveModels, _ credentials: Credentials
+    ) -> [Listener] {
         let settings = context.settings
         let policy = AccessPolicy(keys: credentials.keys, isAdminAddress: false)
         let main = Listener(
-            host: settings.host, port: settings.port, router: Routes.router(context), tls: credentials.tls,
+            host: settings.host, port: settings.port, router: Routes.router(context, models), tls: credentials.tls,
             authorizer: policy.decide, crossOrigin: settings.crossOriginPolicy,
             maximumConnections: settings.maxConnections)
         guard let address = ListenAddress(settings.adminAddress) else { return [main] }
@@ -74,7 +74,7 @@ public final class ClassificationService: Sendable {
         return [
             main,
             Listener(
-                host: address.host, port: address.port, router: Routes.adminRouter(context),
+                host: address.host, port: address.port, router: Routes.adminRouter(context, models),
                 tls: settings.adminTls == "on" ? credentials.tls : nil, authorizer: adminPolicy.decide,
                 maximumConnections: maximumAdminConnections),
         ]
@@ -95,61 +95,6 @@ public final class ClassificationService: Sendable {
     /// force, and is logged.
     public func reloadCredentials() { credentials.reload() }
 
-    private func chosenModels(_ repository: ModelRepository) throws -> [StoredModel] {
-        let contents = try repository.contents()
-        for stray in contents.passedOver { logger.warning("\(stray)") }
-        let entries = contents.entries
-        guard !entries.isEmpty else { throw ServiceStartError.noModels(directory: repository.directory) }
-        let names = Set(entries.map(\.name))
-        for name in settings.loadModels + (settings.model.isEmpty ? [] : [settings.model])
-        where !names.contains(name) {
-            throw CheckpointError.unknownModel(name)
-        }
-        if !settings.model.isEmpty, !settings.loadModels.isEmpty, !settings.loadModels.contains(settings.model) {
-            throw ServiceStartError.defaultNotLoaded(settings.model)
-        }
-        return try entries.filter { settings.loadModels.isEmpty || settings.loadModels.contains($0.name) }
-            .map { try StoredModel($0) }
-    }
-
-    private func load(_ stored: StoredModel) throws -> ModelRunner {
-        let clock = context.clock
-        let start = clock.now()
-        let model = try ClassifierModel(stored, table: table)
-        let version = String(model.version)
-        let metrics = context.metrics
-        let modelMetrics = ModelMetrics(metrics, model: model.name, version: version)
-        let runner = ModelRunner(
-            model: model,
-            configuration: BatcherConfiguration(
-                maxBatchSize: settings.maxBatchSize, maxQueueSize: settings.maxQueueSize,
-                maxQueueDelayMicroseconds: settings.maxQueueDelayMicroseconds, workerCount: context.pool.workerCount),
-            pool: context.pool, scratch: context.scratch, metrics: modelMetrics,
-            flushes: { metrics.flushes.with(model.name, version, $0.rawValue) }, clock: clock)
-        metrics.queueDepth.with(model.name, version) { [weak runner] in Double(runner?.batcher.placesInUse ?? 0) }
-        let seconds = clock.now().seconds(since: start)
-        modelMetrics.loadSeconds.set(seconds)
-        logger.info(
-            "loaded model",
-            metadata: [
-                "model": "\(model.name)", "version": "\(version)", "architecture": "\(model.plan.architecture.name)",
-                "milliseconds": "\(Int((seconds * 1000).rounded()))",
-            ])
-        return runner
-    }
-
-    private func computeDigests(of models: [ClassifierModel]) {
-        for model in models {
-            do {
-                let digest = try model.weightsDigest()
-                context.updateCatalogue { $0.setDigest(digest, of: model) }
-            } catch {
-                logger.error(
-                    "cannot read the weights again", metadata: ["model": "\(model.name)", "error": "\(error)"])
-            }
-        }
-    }
-
     /// Names of the loaded models, in order; empty before `start`.
     public var modelNames: [String] { context.catalogue.runners.keys.sorted() }
 
@@ -159,6 +104,7 @@ public final class ClassificationService: Sendable {
     /// `/readyz` is 503 from here on, and answers close their connections; serving goes on.
     public func beginDrain() {
         context.beginDrain()
+        models.close()
         server.beginDrain()
     }
 
@@ -166,6 +112,7 @@ public final class ClassificationService: Sendable {
     ///
     /// - Parameter completion: called once, on any thread.
     public func finishDrain(_ completion: @escaping @Sendable (DrainReport) -> Void) {
+        models.close()
         for runner in context.catalogue.all { runner.batcher.drain() }
         server.finishDrain { [context] report in
             DispatchQueue.global().async {

@@ -1,14 +1,16 @@
 import COpenSSL
 import Checkpoints
 import EfficientNet
+import HTTPTypes
 import Imaging
 import Inference
 import Kernels
+import Parallelism
 import Tensors
 
 /// A model that is ready to classify: weights packed for this machine, labels, and how pictures are prepared for it.
 ///
-/// Concurrency: immutable; shared by all threads.
+/// Concurrency: immutable but for the digest; shared by all threads.
 public final class ClassifierModel: Sendable {
     public let name: String
     public let version: Int
@@ -18,27 +20,44 @@ public final class ClassifierModel: Sendable {
     /// Class names in order; the indices where the model brings none.
     public let labels: [String]
 
-    /// Maps, folds and packs the weights of `stored`.
+    /// What every answer of this model carries.
+    let fields: [HTTPField]
+    private let knownDigest = Lock<String?>(nil)
+
+    /// Folds and packs the weights of `stored`.
     /// - Throws: `CheckpointError` where weights or labels cannot be read or do not fit, `InferenceError` where the
     ///   input size is impossible.
-    public init(_ stored: StoredModel, table: KernelTable = .fastest) throws {
+    /// - Parameter weights: the weights' file; nil maps it.
+    public init(_ stored: StoredModel, weights: MappedFile? = nil, table: KernelTable = .fastest) throws {
         name = stored.name
         version = stored.version
+        fields = Self.fields(name: stored.name, version: stored.version)
         self.stored = stored
         let description = stored.description
-        plan = try Plan(stored, table: table)
+        plan = try Plan(stored, weights, table: table)
         labels = try stored.labels(classCount: plan.classCount) ?? (0..<plan.classCount).map(String.init)
         preprocessing = Preprocessing(
             resize: description.resize, crop: description.crop,
             filter: description.filter == .bicubic ? .bicubic : .bilinear)
     }
 
-    /// The SHA-256 of the weights' file, in lower-case hexadecimal.
-    /// - Throws: `TensorFileError` where the file cannot be read any more.
+    /// The SHA-256 of the weights' file, in lower-case hexadecimal; nil until it has been computed.
+    var weightsDigest: String? { knownDigest.withLock { $0 } }
+
+    /// Computes the digest.
+    ///
+    /// - Parameter weights: the bytes that the model was made of; whatever lies in the file by now.
+    func computeDigest(of weights: MappedFile) {
+        let digest = weights.sha256
+        knownDigest.withLock { $0 = digest }
+    }
+}
+
+extension MappedFile {
+    /// In lower-case hexadecimal.
     /// - Complexity: linear in the size of the file.
-    public func weightsDigest() throws -> String {
-        let file = try MappedFile(path: stored.weightsPath)
-        return file.withBytes { bytes in
+    var sha256: String {
+        withBytes { bytes in
             var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
             var count: UInt32 = 0
             let status = EVP_Digest(bytes.baseAddress, bytes.count, &digest, &count, EVP_sha256(), nil)
@@ -52,20 +71,20 @@ public final class ClassifierModel: Sendable {
 }
 
 extension Plan {
-    /// Maps, folds and packs the weights of `stored`, in the precision that its description names.
+    /// Folds and packs the weights of `stored`, in the precision that its description names.
     /// - Throws: `CheckpointError` where weights cannot be read or do not fit, `InferenceError`.
-    fileprivate convenience init(_ stored: StoredModel, table: KernelTable) throws {
+    fileprivate convenience init(_ stored: StoredModel, _ weights: MappedFile?, table: KernelTable) throws {
         let description = stored.description
         switch description.precision {
         case .fp32:
             try self.init(
-                graph: Graph(stored.checkpoint()), table: table, inputHeight: description.inputSize,
+                graph: Graph(stored.checkpoint(weights)), table: table, inputHeight: description.inputSize,
                 inputWidth: description.inputSize,
                 normalisation: Normalisation(
                     mean: description.mean, standardDeviation: description.standardDeviation))
         case .int8:
             try self.init(
-                graph: stored.quantizedGraph(), table: table, inputHeight: description.inputSize,
+                graph: stored.quantizedGraph(weights), table: table, inputHeight: description.inputSize,
                 inputWidth: description.inputSize)
         }
     }

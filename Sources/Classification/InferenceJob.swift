@@ -176,7 +176,8 @@ final class InferenceJob: Sendable {
             return state
         }
         guard let finished else { return }
-        let response = response(finished)
+        var response = response(finished)
+        response.tell(madeBy: runner.model)
         // Before the answer: who has it may send the next request, which needs a place.
         state.withLock { $0.reservation.take() }?.release()
         responder.respond(response)

@@ -1,4 +1,5 @@
 import Batching
+import Checkpoints
 import Imaging
 import Inference
 import Parallelism
@@ -12,14 +13,31 @@ final class ModelRunner: Sendable {
     let batcher: Batcher<PendingImage>
     let metrics: ModelMetrics
     let statistics = InferenceStatistics()
+    /// What lay in the model's directory before it was read.
+    let files: DirectoryState
+    private let sessions: SessionPool
+    private let release: @Sendable (Remains) -> Void
 
+    /// All that takes memory of a runner that nobody holds any more.
+    struct Remains: Sendable {
+        let model: ClassifierModel
+        fileprivate let batcher: Batcher<PendingImage>
+        fileprivate let sessions: SessionPool
+    }
+
+    /// - Parameter release: takes what remains when nobody holds the runner any more, on any thread, also an event
+    ///   loop: to let go of it elsewhere. Must not block.
     init(
-        model: ClassifierModel, configuration: BatcherConfiguration, pool: WorkerPool, scratch: ThreadScratch,
-        metrics: ModelMetrics, flushes: (FlushReason) -> Counter, clock: any Clock
+        model: ClassifierModel, files: DirectoryState, configuration: BatcherConfiguration, pool: WorkerPool,
+        scratch: ThreadScratch, metrics: ModelMetrics, flushes: (FlushReason) -> Counter, clock: any Clock,
+        release: @escaping @Sendable (Remains) -> Void
     ) {
         self.model = model
+        self.files = files
         self.metrics = metrics
+        self.release = release
         let sessions = SessionPool(plan: model.plan, capacity: configuration.maxBatchSize)
+        self.sessions = sessions
         batcher = Batcher(
             configuration: configuration,
             metrics: BatcherMetrics(batchSize: metrics.batchSize, flushes: flushes), clock: clock,
@@ -43,6 +61,22 @@ final class ModelRunner: Sendable {
                     inferNanoseconds: end.nanoseconds(since: start),
                     outputNanoseconds: clock.now().nanoseconds(since: end))
             })
+    }
+
+    deinit { release(Remains(model: model, batcher: batcher, sessions: sessions)) }
+
+    /// Runs a picture of all values, so that no request is the first: the weights are in memory, a session is made.
+    ///
+    /// - Returns: whether the result is finite.
+    func warmUp(in pool: WorkerPool, scratch: ThreadScratch) -> Bool {
+        let plan = model.plan
+        let picture = (0..<plan.inputHeight * plan.inputWidth * 3).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let output = picture.withUnsafeBufferPointer { pixels in
+            sessions.withSession {
+                $0.run([.rgb(pixels.baseAddress!)], wantsFeatures: false, in: pool, scratch: scratch)[0]
+            }
+        }
+        return output.logits.allSatisfy(\.isFinite)
     }
 }
 

@@ -18,7 +18,7 @@ enum Routes {
     static let unmatched = "unmatched"
 
     /// What the main port answers. Every route says who may use it.
-    static func router(_ service: ServiceContext) -> Router {
+    static func router(_ service: ServiceContext, _ liveModels: LiveModels) -> Router {
         var router = Router()
         router.add(
             .post, classify, access: .inference, handler: service.decodingBodies { service.classify($0, $1) })
@@ -27,15 +27,15 @@ enum Routes {
         router.add(.get, model, access: .inference) { service.describeModel($0, $1) }
         V2Routes.add(to: &router, service)
         addHealth(to: &router, service)
-        if service.settings.adminAddress.isEmpty { addAdministration(to: &router, service) }
+        if service.settings.adminAddress.isEmpty { addAdministration(to: &router, service, liveModels) }
         return router
     }
 
     /// What the admin address answers: health too, for probes that have neither a certificate nor TLS.
-    static func adminRouter(_ service: ServiceContext) -> Router {
+    static func adminRouter(_ service: ServiceContext, _ liveModels: LiveModels) -> Router {
         var router = Router()
         addHealth(to: &router, service)
-        addAdministration(to: &router, service)
+        addAdministration(to: &router, service, liveModels)
         return router
     }
 
@@ -45,8 +45,11 @@ enum Routes {
     }
 
     /// What leaves the main port where there is an admin address. Routes that change or reveal something are `.admin`.
-    private static func addAdministration(to router: inout Router, _ service: ServiceContext) {
+    private static func addAdministration(
+        to router: inout Router, _ service: ServiceContext, _ liveModels: LiveModels
+    ) {
         router.add(.get, metrics, access: .open) { service.answerMetrics($0, $1) }
+        addRepository(to: &router, liveModels)
     }
 }
 
@@ -58,12 +61,13 @@ extension Response {
 
 extension ServiceContext {
     func answerReadiness(_ request: Request, _ responder: Responder) {
+        func refuse(_ reason: String) {
+            responder.respond(ServiceFailure.notReady(reason: reason).response(to: RequestReference(request)))
+        }
         switch state {
         case .ready: responder.respond(.text("ready\n"))
-        case .loading:
-            responder.respond(ServiceFailure.notReady(reason: "loading").response(to: RequestReference(request)))
-        case .draining:
-            responder.respond(ServiceFailure.notReady(reason: "draining").response(to: RequestReference(request)))
+        case .loading: refuse("loading")
+        case .draining: refuse("draining")
         }
     }
 
@@ -84,7 +88,7 @@ extension ServiceContext {
         json.object {
             if let name = catalogue.defaultModel { $0.value("default_model", name) }
             $0.array("models") {
-                for runner in catalogue.all { describe(runner.model, catalogue, to: &$0) }
+                for status in catalogue.statuses { describe(status, to: &$0) }
             }
         }
         responder.respond(Response(contentType: "application/json", body: json.bytes))
@@ -94,25 +98,30 @@ extension ServiceContext {
     func describeModel(_ request: Request, _ responder: Responder) {
         let catalogue = catalogue
         let name = request.parameters["name"] ?? ""
-        let versions: [ModelRunner]
-        do throws(ServiceFailure) { versions = try catalogue.versions(of: name) } catch {
-            return responder.respond(error.response(to: RequestReference(request)))
+        let versions = catalogue.statuses(of: name)
+        guard catalogue.defaultModel != nil, !versions.isEmpty else {
+            let failure: ServiceFailure =
+                catalogue.defaultModel == nil ? .notReady(reason: "no model is loaded yet") : .unknownModel(name: name)
+            return responder.respond(failure.response(to: RequestReference(request)))
         }
         var json = JSONWriter()
         json.object {
             $0.value("name", name)
             $0.array("versions") {
-                for runner in versions { describe(runner.model, catalogue, to: &$0) }
+                for status in versions { describe(status, to: &$0) }
             }
         }
         responder.respond(Response(contentType: "application/json", body: json.bytes))
     }
 
-    private func describe(_ model: ClassifierModel, _ catalogue: Catalogue, to json: inout JSONWriter) {
-        let description = model.stored.description
+    private func describe(_ status: ModelStatus, to json: inout JSONWriter) {
         json.object {
-            $0.value("name", model.name)
-            $0.value("version", String(model.version))
+            $0.value("name", status.name)
+            $0.value("version", String(status.version))
+            $0.value("state", status.state.rawValue)
+            $0.value("reason", status.reason)
+            guard let model = status.runner?.model else { return }
+            let description = model.stored.description
             $0.value("architecture", model.plan.architecture.name)
             $0.value("input_size", description.inputSize)
             $0.value("precision", description.precision.rawValue)
@@ -129,7 +138,7 @@ extension ServiceContext {
             if let licence = description.licence { $0.value("licence", licence) }
             if let summary = description.summary { $0.value("description", summary) }
             // Null until it has been computed, shortly after the start.
-            if let digest = catalogue.digest(of: model) { $0.value("sha256", digest) } else { $0.null("sha256") }
+            if let digest = model.weightsDigest { $0.value("sha256", digest) } else { $0.null("sha256") }
         }
     }
 }

@@ -35,7 +35,8 @@ final class ServiceContext: Sendable {
 
     var catalogue: Catalogue { loaded.withLock { $0 } }
 
-    func updateCatalogue(_ change: (inout Catalogue) -> Void) { loaded.withLock { change(&$0) } }
+    @discardableResult
+    func updateCatalogue<Result>(_ change: (inout Catalogue) -> Result) -> Result { loaded.withLock { change(&$0) } }
 
     var state: Readiness { readiness.load(ordering: .relaxed) }
 
@@ -50,49 +51,6 @@ extension ServiceContext {
     func prepare(_ input: InferenceInput, for model: ClassifierModel) throws(ImageError) -> PreparedInput {
         guard case .encoded(let image) = input else { return PreparedInput(input, of: model, clock: clock) }
         return PreparedInput(try decoders.prepare(image, model.preprocessing, pool: pool))
-    }
-}
-
-/// The models that answer.
-struct Catalogue: Sendable {
-    /// By name, then by version in ascending order.
-    private(set) var runners: [String: [ModelRunner]] = [:]
-    private(set) var defaultModel: String?
-    /// SHA-256 of the weights' file, by name and version; there once it has been computed.
-    private var digests: [String: String] = [:]
-
-    init() {}
-
-    init(_ all: [ModelRunner], defaultModel: String) {
-        for runner in all.sorted(by: { $0.model.version < $1.model.version }) {
-            runners[runner.model.name, default: []].append(runner)
-        }
-        self.defaultModel = defaultModel
-    }
-
-    var all: [ModelRunner] { runners.keys.sorted().flatMap { runners[$0]! } }
-
-    /// The model that a request means: the default without a name, the latest without a version.
-    func runner(model name: String?, version: Int?) throws(ServiceFailure) -> ModelRunner {
-        let versions = try versions(of: name)
-        guard let version else { return versions.last! }
-        guard let runner = versions.first(where: { $0.model.version == version }) else {
-            throw .unknownVersion(model: versions[0].model.name, version: version)
-        }
-        return runner
-    }
-
-    /// The versions of a model, or of the default without a name, in ascending order; never empty.
-    func versions(of name: String?) throws(ServiceFailure) -> [ModelRunner] {
-        guard let defaultModel else { throw .notReady(reason: "no model is loaded yet") }
-        guard let versions = runners[name ?? defaultModel] else { throw .unknownModel(name: name ?? defaultModel) }
-        return versions
-    }
-
-    func digest(of model: ClassifierModel) -> String? { digests["\(model.name)/\(model.version)"] }
-
-    mutating func setDigest(_ digest: String, of model: ClassifierModel) {
-        digests["\(model.name)/\(model.version)"] = digest
     }
 }
 

@@ -15,6 +15,12 @@ enum ServiceFailure: Error, Equatable, Sendable {
     case image(ImageError)
     case unknownModel(name: String)
     case unknownVersion(model: String, version: Int)
+    /// It is known, but does not answer; nil means no version of it.
+    case notLoaded(model: String, version: Int?)
+    /// The request names no model, and the one that is then meant has been unloaded.
+    case defaultNotLoaded(model: String)
+    /// What was to be loaded cannot be.
+    case loadFailed(reason: String)
     /// No place in the queue for this many images.
     case queueFull(places: Int, retryAfterSeconds: Double)
     /// The deadline lies before the time at which the answer could be ready.
@@ -60,7 +66,8 @@ extension ServiceFailure {
                 (.contentTooLarge, "Image too large", .tooLarge)
             case .outOfMemory: (.serviceUnavailable, "Out of memory", nil)
             }
-        case .unknownModel, .unknownVersion: (.notFound, "No such model", nil)
+        case .unknownModel, .unknownVersion, .notLoaded, .defaultNotLoaded: (.notFound, "No such model", nil)
+        case .loadFailed: (.unprocessableContent, "Model cannot be loaded", nil)
         case .queueFull: (.serviceUnavailable, "Overloaded", .queueFull)
         case .deadlineUnmeetable: (.serviceUnavailable, "Deadline cannot be met", .deadline)
         case .deadlinePassed: (.gatewayTimeout, "Deadline passed", .deadline)
@@ -89,6 +96,10 @@ extension ServiceFailure {
         case .image(let error): error.description
         case .unknownModel(let name): "no model is called '\(name)'"
         case .unknownVersion(let model, let version): "model '\(model)' has no version \(version)"
+        case .notLoaded(let model, nil): "model '\(model)' is not loaded"
+        case .notLoaded(let model, let version?): "version \(version) of model '\(model)' is not loaded"
+        case .defaultNotLoaded(let model): "the request names no model, and the default '\(model)' is not loaded"
+        case .loadFailed(let reason): reason
         case .queueFull(let places, _):
             places == 1 ? "the queue is full" : "the queue has no room for \(places) more images"
         case .deadlineUnmeetable(let microseconds, _):

@@ -1,3 +1,4 @@
+import Batching
 import HTTPServer
 import Telemetry
 import Transport
@@ -28,6 +29,9 @@ final class ServiceMetrics: Sendable {
             (V2Routes.statistics, [200, 204, 401, 403, 404, 503] + anywhere),
             (V2Routes.allStatistics, [200, 204, 401, 403] + anywhere),
             (V2Routes.infer, inference),
+            (Routes.repositoryIndex, [200, 204, 401, 403, 499, 503] + anywhere),
+            (Routes.loadModel, [200, 204, 401, 403, 404, 422, 499, 503] + anywhere),
+            (Routes.unloadModel, [200, 204, 401, 403, 404, 499, 503] + anywhere),
             (Routes.any, [204]),
             (Routes.unmatched, [404] + anywhere),
         ]
@@ -52,6 +56,9 @@ final class ServiceMetrics: Sendable {
     let flushes: Family<Counter>
     let loadSeconds: Family<Gauge>
     let topProbability: Family<Histogram>
+    /// Of a model's versions that answer or were to, 1 or 0.
+    let ready: Family<Gauge>
+    let loadFailures: Family<Counter>
 
     init(build: BuildInformation, isa: String) {
         self.build = build
@@ -96,6 +103,10 @@ final class ServiceMetrics: Sendable {
         topProbability = registry.histogram(
             "swiftlet_top1_probability", "Probability of the first class.", labels: model,
             bounds: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1])
+        ready = registry.gauge(
+            "swiftlet_model_ready", "Whether the version answers: 0 where it could not be loaded.", labels: model)
+        loadFailures = registry.counter(
+            "swiftlet_model_load_failures_total", "Versions that could not be loaded.", labels: ["model"])
         registry.gauge("swiftlet_build_info", "What is running.", labels: ["version", "revision", "isa"])
             .with(build.version, build.revision, isa).set(1)
         registry.add(ProcessMetrics())
@@ -149,6 +160,18 @@ struct ModelMetrics: Sendable {
         images = metrics.images.with(model, version)
         topProbability = metrics.topProbability.with(model, version)
         loadSeconds = metrics.loadSeconds.with(model, version)
+    }
+}
+
+extension ServiceMetrics {
+    /// Takes the series of a version that has let go of its memory off the page, as they would be counted no more.
+    func remove(model: String, version: String) {
+        batchSize.remove(model, version)
+        queueDepth.remove(model, version)
+        images.remove(model, version)
+        topProbability.remove(model, version)
+        loadSeconds.remove(model, version)
+        for reason in FlushReason.allCases { flushes.remove(model, version, reason.rawValue) }
     }
 }
 

@@ -13,8 +13,8 @@ import Musl
 
 /// A service run as a process: signals begin and hasten its drain, and the process ends when it is over.
 ///
-/// SIGTERM and SIGINT begin the drain; a second one skips the drain delay. SIGHUP has certificates and keys read again;
-/// a closed terminal, which sends it too, ends no service.
+/// SIGTERM and SIGINT begin the drain; a second one skips the drain delay. SIGHUP has models, certificates and keys read
+/// again; a closed terminal, which sends it too, ends no service.
 public final class ServiceProcess: Sendable {
     private enum Phase {
         case serving, delaying, finishing
@@ -37,8 +37,7 @@ public final class ServiceProcess: Sendable {
     /// Starts the service and serves until a signal; does not return.
     /// - Throws: what `ClassificationService.start` throws.
     public func run(repository: ModelRepository) throws -> Never {
-        on(SIGHUP) { [self] in service.reloadCredentials() }
-        for number in [SIGTERM, SIGINT] { on(number) { [self] in receivedSignal() } }
+        handleSignals()
         raiseDescriptorLimit()
         let address = try service.start(repository: repository)
         logger.info(
@@ -46,15 +45,6 @@ public final class ServiceProcess: Sendable {
         if let url = service.adminURL { say("administration on \(url)") }
         say("listening on \(service.url ?? "\(address)")")
         dispatchMain()
-    }
-
-    private func on(_ number: Int32, _ handler: @escaping @Sendable () -> Void) {
-        // The default action would end the process before the source hears of the signal.
-        signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-        source.setEventHandler(handler: handler)
-        source.resume()
-        signalSources.withLock { $0.append(source) }
     }
 
     /// Makes room for all the connections that are allowed, which the usual soft limit of 1024 does not.
@@ -65,6 +55,27 @@ public final class ServiceProcess: Sendable {
             guard limit < wanted else { return }
             logger.warning("fewer descriptors than maxConnections needs", metadata: ["descriptors": "\(limit)"])
         } catch { logger.warning("cannot raise the limit of descriptors", metadata: ["error": "\(error)"]) }
+    }
+
+    func handleSignals() {
+        handle(SIGHUP) { $0.reload() }
+        for number in [SIGTERM, SIGINT] { handle(number) { $0.receivedSignal() } }
+    }
+
+    private func handle(_ number: Int32, _ handler: @escaping @Sendable (ServiceProcess) -> Void) {
+        // The default action would end the process before the source hears of the signal.
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+        source.setEventHandler { [self] in handler(self) }
+        source.resume()
+        signalSources.withLock { $0.append(source) }
+    }
+
+    /// Takes up what has changed in files.
+    private func reload() {
+        logger.info("reloading")
+        service.reloadCredentials()
+        service.reloadModels()
     }
 
     private func receivedSignal() {

@@ -146,6 +146,14 @@ extension Setting {
             "loadModels", .list(\.loadModels),
             "The models to load. Empty means all that the directory has. In flags and variables separated by commas."),
         Setting(
+            "modelVersions", .list(\.modelVersions),
+            "Which versions of a model are loaded: `latest` or `latest:N`, the highest that can be loaded; `all`; or numbers. "
+                + "`NAME=` before it makes it that model's alone. The latest, so that an older one costs no memory."),
+        Setting(
+            "modelPollSeconds", .integer(\.modelPollSeconds, 0...86_400),
+            "How often the directory of models is looked at for changes, which are then loaded. 0: never, as SIGHUP and the "
+                + "repository routes say exactly when."),
+        Setting(
             "threads", .integer(\.threads, 0...1024),
             "Compute threads. 0 means as many as the affinity mask and the control group's CPU quota allow: more only "
                 + "take turns."),

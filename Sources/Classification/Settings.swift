@@ -27,6 +27,10 @@ public struct Settings: Equatable, Sendable {
     public var model = ""
     /// The models to load; empty means all.
     public var loadModels: [String] = []
+    /// Which versions of them, as `VersionPolicies` reads it.
+    public var modelVersions = ["latest:1"]
+    /// How often the directory of models is looked at; 0 means never.
+    public var modelPollSeconds = 0
     /// Compute threads; 0 means as many as `threadCount` finds cores.
     public var threads = 0
     /// The instruction set of the kernels; empty means the fastest.

@@ -80,9 +80,10 @@ extension StoredModel {
     /// - Throws: `CheckpointError` where the file or model.json is wrong, `InferenceError.quantisedTensor` where the
     ///   tensors are.
     /// - Precondition: `description.precision` is `int8`.
-    public func quantizedGraph() throws -> QuantizedGraph {
+    /// - Parameter weights: the weights' file; nil maps it.
+    public func quantizedGraph(_ weights: MappedFile? = nil) throws -> QuantizedGraph {
         precondition(description.precision == .int8, "\(name) is in \(description.precision)")
-        let file = try Safetensors(path: weightsPath)
+        let file = try weights.map { try Safetensors(named: $0) } ?? Safetensors(path: weightsPath)
         var architecture = try Architecture(named: description.architecture, dialect: description.dialect)
         if let padding = description.padding { architecture.padding = padding }
         return try QuantizedGraph(

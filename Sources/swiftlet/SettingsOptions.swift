@@ -76,6 +76,8 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("adminTls", "on|off")) var adminTls: String?
     @Option(help: .setting("corsAllowedOrigins", "origins")) var corsAllowedOrigins: String?
     @Option(help: .setting("loadModels", "names")) var loadModels: String?
+    @Option(help: .setting("modelVersions", "policies")) var modelVersions: String?
+    @Option(help: .setting("modelPollSeconds", "s")) var modelPollSeconds: String?
     @Option(help: .setting("maxBatchSize", "images")) var maxBatchSize: String?
     @Option(help: .setting("maxQueueDelayMicroseconds", "us")) var maxQueueDelayMicroseconds: String?
     @Option(help: .setting("maxQueueSize", "images")) var maxQueueSize: String?

@@ -1,3 +1,4 @@
+import Checkpoints
 import Inference
 import TestSupport
 import Testing
@@ -194,7 +195,8 @@ struct RefusalTests {
         #expect(throws: InferenceError.impossibleWeights(tensor: name)) { try TestService(models: [model]) }
     }
 
-    /// Weights that lead to no number are the owner's mistake, but end neither the process nor other images.
+    /// Weights that lead to no number are the owner's mistake, but end neither the process nor other images: not all of
+    /// them show with the picture that a model is warmed up with.
     @Test func survivesAModelThatGivesNoNumbers() throws {
         var tensors = try TestModel.tensors()
         for name in ["conv_head.weight", "classifier.weight"] {
@@ -203,8 +205,13 @@ struct RefusalTests {
         }
         var model = try TestModel()
         model.weights = try TestModel.file(tensors)
-        let test = try TestService(models: [model])
+        let test = try TestService()
         defer { test.stop() }
+        try test.write(model)
+        let stored = try #require(try test.service.models.repository?.model(named: "lite"))
+        let loader = test.service.models.loader
+        let runner = try loader.runner(ClassifierModel(stored), DirectoryState(of: stored.directory))
+        _ = test.service.context.updateCatalogue { $0.publish(runner) }
         let response = try test.classify(Upload.jpeg("420"))
         #expect(response.status == 500)
         #expect(try response.decoded(Problem.self).detail == "the model's result for this image is not finite")

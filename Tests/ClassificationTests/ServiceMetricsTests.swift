@@ -40,6 +40,7 @@ struct ServiceMetricsTests {
             "swiftlet_rejected_total": "counter", "swiftlet_batch_size": "histogram", "swiftlet_queue_depth": "gauge",
             "swiftlet_images_total": "counter", "swiftlet_batch_flush_total": "counter",
             "swiftlet_model_load_seconds": "gauge", "swiftlet_top1_probability": "histogram",
+            "swiftlet_model_ready": "gauge", "swiftlet_model_load_failures_total": "counter",
             "swiftlet_build_info": "gauge", "process_cpu_seconds_total": "counter",
             "process_resident_memory_bytes": "gauge", "process_open_fds": "gauge",
             "process_start_time_seconds": "gauge",
@@ -52,6 +53,7 @@ struct ServiceMetricsTests {
                 // The scrape itself.
                 "swiftlet_inflight_requests",
                 "swiftlet_model_load_seconds{model=\"lite\",version=\"1\"}",
+                "swiftlet_model_ready{model=\"lite\",version=\"1\"}",
                 "swiftlet_build_info{version=\"1.2.3\",revision=\"abc\",isa=\"\(isa)\"}",
             ])
         for reason in ["queue_full", "deadline", "draining", "too_large", "bad_image", "disconnected"] {
@@ -86,6 +88,10 @@ struct ServiceMetricsTests {
             "/v1/models/nobody", "/nowhere", "/v1/models/", "/%zz", "/?\(String(repeating: "a", count: 9000))",
         ] {
             _ = try test.exchange("GET", target)
+        }
+        for path in ["index", "models/nobody/load", "models/nobody/unload", "models/lite/load"] {
+            for body in ["", "[]", "{\"no\": 1}"] { _ = try test.repository(path, body) }
+            for method in ["GET", "OPTIONS"] { _ = try test.exchange(method, "/v2/repository/\(path)") }
         }
         #expect(try test.exchange("OPTIONS", "*").status == 204)
         #expect(try test.exchange("POST", "/v1/classify", fields: [("Expect", "tea")], body: [1]).status == 417)

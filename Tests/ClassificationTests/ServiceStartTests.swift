@@ -29,7 +29,7 @@ struct ServiceStartTests {
     @Test func refusesABrokenDescription() throws {
         var model = try TestModel()
         model.description = Array("{\"architecture\": ".utf8)
-        let (error, directory) = try failure([model, TestModel(version: 2)])
+        let (error, directory) = try failure([model])
         guard case .description(let path, nil, _)? = error as? CheckpointError else {
             Issue.record("\(error)")
             return

@@ -201,7 +201,8 @@ extension Setting: CustomTestStringConvertible {
         case .list where key == "corsAllowedOrigins": ("*,app://b", #"["*", "app://b"]"#)
         case .integer(let path, _):
             ("\(Settings()[keyPath: path] + 1)", "\(Settings()[keyPath: path] + 1)")
-        case .list: ("a,b", #"["a", "b"]"#)
+        case .list:
+            key == "modelVersions" ? ("all,a=2,a=3", #"["all", "a=2", "a=3"]"#) : ("a,b", #"["a", "b"]"#)
         }
     }
 }

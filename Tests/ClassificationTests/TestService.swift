@@ -44,9 +44,9 @@ struct TestModel {
         try directory.write(Array(labels.map { $0 + "\n" }.joined().utf8), to: "\(place)/labels.txt")
     }
 
-    static func tensors() throws -> [String: StoredTensor] {
+    static func tensors(gain: Double = 1.2) throws -> [String: StoredTensor] {
         let architecture = try Architecture(named: "efficientnet_lite0", dialect: .timm, classCount: labels.count)
-        return SyntheticCheckpoint(architecture, dialect: .timm, gain: 1.2).tensors()
+        return SyntheticCheckpoint(architecture, dialect: .timm, gain: gain).tensors()
     }
 
     /// The bytes of a safetensors file.
@@ -58,6 +58,14 @@ struct TestModel {
     }
 
     private static let weights = Result { try file(tensors()) }
+    private static let others = Result { try file(tensors(gain: 1.1)) }
+
+    /// The same model with other weights.
+    func retrained() throws -> TestModel {
+        var model = self
+        model.weights = try Self.others.get()
+        return model
+    }
 }
 
 /// The whole service on a free port of loopback, with a repository of its own.
@@ -104,6 +112,32 @@ final class TestService {
         _ body: [UInt8], query: String = "", fields: [(name: String, value: String)] = []
     ) throws -> RawResponse {
         try exchange("POST", "/v1/classify\(query)", fields: fields, body: body)
+    }
+
+    /// Writes a model into the repository, over what is there.
+    func write(_ model: TestModel) throws { try model.write(to: directory) }
+
+    /// Takes a file or directory out of the repository.
+    func remove(_ path: String) throws {
+        try FileManager.default.removeItem(atPath: "\(directory.path)/models/\(path)")
+    }
+
+    /// Has a change made, and waits for that.
+    func change(_ change: ModelChange) throws -> ServiceFailure? {
+        let done = Signal<ServiceFailure?>()
+        service.models.request(change) { done.send($0) }
+        guard let failure = done.wait() else { throw RawClientError.timedOut }
+        return failure
+    }
+
+    /// `POST` to a route of the model repository: `index`, or `models/NAME/load`.
+    func repository(_ path: String, _ body: String? = nil) throws -> RawResponse {
+        try exchange("POST", "/v2/repository/\(path)", body: body.map { Array($0.utf8) })
+    }
+
+    /// Of the versions of a model that answer, in ascending order.
+    func versions(of name: String = "lite") -> [Int] {
+        service.context.catalogue.runners[name]?.map(\.model.version) ?? []
     }
 
     func metrics() throws -> MetricsPage { MetricsPage(try exchange("GET", "/metrics").text) }

@@ -3,6 +3,12 @@ import Testing
 
 @testable import Tensors
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 struct MappedFileTests {
     @Test(arguments: [0, 1, 4096, 10_000]) func mapsEveryByte(count: Int) throws {
         let directory = try TemporaryDirectory()
@@ -10,6 +16,40 @@ struct MappedFileTests {
         let file = try MappedFile(path: directory.write(bytes, to: "f"))
         #expect(file.count == count)
         #expect(file.withBytes { Array($0) } == bytes)
+    }
+
+    @Test(arguments: [0, 1, 4096, 10_000]) func readsEveryByte(count: Int) throws {
+        let directory = try TemporaryDirectory()
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 7) }
+        let file = try MappedFile(reading: directory.write(bytes, to: "f"))
+        #expect(file.count == count)
+        #expect(file.withBytes { Array($0) } == bytes)
+    }
+
+    /// Of a mapped file this would be the process's end, by SIGBUS.
+    @Test func whatWasReadOutlivesTheFile() throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.write((0..<20_000).map { UInt8(truncatingIfNeeded: $0) }, to: "f")
+        let file = try MappedFile(reading: path)
+        try directory.write([], to: "f")
+        #expect(file.withBytes { $0.enumerated().allSatisfy { $1 == UInt8(truncatingIfNeeded: $0) } })
+    }
+
+    @Test func readingRefusesWhatMappingDoes() throws {
+        let directory = try TemporaryDirectory()
+        #expect(throws: TensorFileError.cannotOpen(path: "/nowhere/at/all", code: 2)) {
+            try MappedFile(reading: "/nowhere/at/all")
+        }
+        #expect(throws: TensorFileError.notARegularFile(path: directory.path)) {
+            try MappedFile(reading: directory.path)
+        }
+    }
+
+    /// Its size is said to be 4096 bytes, but only a few come: as if it had been cut in the meantime.
+    @Test(.enabled(if: access("/sys/kernel/fscaps", R_OK) == 0)) func noticesAFileThatEndsEarly() {
+        #expect(throws: TensorFileError.changedMeanwhile(path: "/sys/kernel/fscaps")) {
+            try MappedFile(reading: "/sys/kernel/fscaps")
+        }
     }
 
     @Test func namesAMissingFile() {
