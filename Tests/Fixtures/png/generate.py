@@ -154,8 +154,9 @@ for kind, (name, depths) in KINDS.items():
                 key[-1] |= 1
                 samples[2:4, 2:6] = key
             transparency = struct.pack(f">{len(key)}H", *key)
-        # Not compressed: a change of one byte of the file, as a fuzzer makes them, is one of a sample.
-        keep(f"{name}-{depth}-transparent", samples, kind, depth, palette, transparency, level=0)
+        # Not compressed, and a byte follows the last row, so that the checksum behind it is not reached: a byte that a fuzzer
+        # changes is a sample's.
+        keep(f"{name}-{depth}-transparent", samples, kind, depth, palette, transparency, level=0, beyond=b"\0")
 
 for width, height in [(1, 1), (1, 9), (3, 2), (5, 1)]:
     samples = random.integers(0, 256, (height, width, 3))
