@@ -64,8 +64,9 @@ struct WebPDecodingTests {
     }
 
     private func luminance(_ colors: [Double]) -> [Double] {
-        stride(from: 0, to: colors.count, by: 3).map {
-            0.299 * colors[$0] + 0.587 * colors[$0 + 1] + 0.114 * colors[$0 + 2]
+        stride(from: 0, to: colors.count, by: 3).map { (first: Int) -> Double in
+            let (red, green, blue) = (colors[first], colors[first + 1], colors[first + 2])
+            return 0.299 * red + 0.587 * green + 0.114 * blue
         }
     }
 
@@ -91,10 +92,11 @@ struct WebPDecodingTests {
         }
         #expect(found.count == expected.count)
         let isLossy = name == "large-lossy"
-        let compared = isLossy ? (luminance(found), luminance(expected)) : (found, expected)
+        let compared: ([Double], [Double]) = isLossy ? (luminance(found), luminance(expected)) : (found, expected)
         let differences = zip(compared.0, compared.1).map { abs($0 - $1) }
-        #expect(differences.max()! <= (isLossy ? 6 : 1))
-        #expect(differences.reduce(0, +) / Double(differences.count) <= (isLossy ? 1 : 0.6))
+        let tolerance: (greatest: Double, mean: Double) = isLossy ? (6, 1) : (1, 0.6)
+        #expect(differences.max()! <= tolerance.greatest)
+        #expect(differences.reduce(0, +) / Double(differences.count) <= tolerance.mean)
     }
 
     @Test func decodesLargePicturesReduced() throws {
