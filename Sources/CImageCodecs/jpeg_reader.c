@@ -206,8 +206,7 @@ static void check_scans(cic_jpeg_reader* reader) {
     j_decompress_ptr jpeg = &reader->decoder;
     unsigned all = (1u << jpeg->num_components) - 1;
     if ((reader->components_seen & all) != all) fail(reader, CIC_DAMAGED, "a colour component has no scan");
-    if (reader->ran_out && !is_fully_refined(jpeg))
-        fail(reader, CIC_DAMAGED, "the file ends early, scans are missing");
+    if (reader->ran_out && !is_fully_refined(jpeg)) fail(reader, CIC_DAMAGED, "the file ends early, scans are missing");
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -16,19 +16,21 @@ extension ImageFormat {
     ///
     /// - Throws: `unknownFormat`, which names the format where it is a common one.
     init(recognising bytes: UnsafeBufferPointer<UInt8>) throws(ImageError) {
-        guard let format = Self.allCases.first(where: { $0.begins(bytes) }) else {
+        if bytes.starts(with: Self.jpegSignature) {
+            self = .jpeg
+        } else if bytes.starts(with: Self.pngSignature) {
+            self = .png
+        } else if bytes.starts(with: Self.riffSignature), bytes.dropFirst(8).starts(with: Self.webpSignature) {
+            self = .webp
+        } else {
             throw .unknownFormat(found: Self.nameOfForeign(bytes))
         }
-        self = format
     }
 
-    private func begins(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        switch self {
-        case .jpeg: bytes.starts(with: [0xFF, 0xD8])
-        case .png: bytes.starts(with: [0x89, 0x50, 0x4E, 0x47])
-        case .webp: bytes.starts(with: Array("RIFF".utf8)) && bytes.dropFirst(8).starts(with: Array("WEBP".utf8))
-        }
-    }
+    private static let jpegSignature: [UInt8] = [0xFF, 0xD8]
+    private static let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47]
+    private static let riffSignature = Array("RIFF".utf8)
+    private static let webpSignature = Array("WEBP".utf8)
 }
 
 /// What a picture's header tells, before anything is decoded.

@@ -25,10 +25,12 @@ extension Orientation {
     ///
     /// Source: TIFF 6.0 §2, Exif 2.32 §4.6.4 tag 274.
     init(exif: UnsafeBufferPointer<UInt8>) {
-        let prefix = Array("Exif\0\0".utf8)
+        let prefix = Self.prefix
         let stream = exif.starts(with: prefix) ? UnsafeBufferPointer(rebasing: exif.dropFirst(prefix.count)) : exif
         self = Self.tag(in: stream).flatMap { $0 <= 8 ? Orientation(rawValue: UInt8($0)) : nil } ?? .upright
     }
+
+    private static let prefix = Array("Exif\0\0".utf8)
 
     private static func tag(in exif: UnsafeBufferPointer<UInt8>) -> UInt32? {
         guard exif.count >= 8 else { return nil }

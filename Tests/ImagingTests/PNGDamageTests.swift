@@ -86,15 +86,16 @@ struct PNGDamageTests {
             $0.chunks.insert(("tE t", []), at: 1)
         },
         Damage("the image data ends early, in row 0 of 11", "gray-8") { $0["IDAT"].removeLast($0["IDAT"].count - 3) },
-        Damage("Not enough image data", "gray-8") { $0["IHDR"][7] = 12 },
+        Damage("the image data ends early, in row 11 of 12", "gray-8") { $0["IHDR"][7] = 12 },
         Damage("0 x 11 pixels, neither may be 0 or above 2147483647", "gray-8") { $0["IHDR"][3] = 0 },
         Damage("there is no colour type 2 with 4 bits", "rgb-8") { $0["IHDR"][8] = 4 },
         Damage("there is no colour type 1 with 8 bits", "rgb-8") { $0["IHDR"][9] = 1 },
         Damage("IDAT: incorrect header check", "gray-8") { $0["IDAT"][0] = 0 },
+        Damage("IDAT: incorrect data check", "gray-8") { $0["IDAT"][$0["IDAT"].count - 1] ^= 1 },
         Damage("bad adaptive filter value", "gray-8") {
             // A stored block of deflate: the filter of the first row is the seventh.
             $0["IHDR"].replaceSubrange(0..<8, with: [0, 0, 0, 1, 0, 0, 0, 1])
-            $0["IDAT"] = [0x78, 0x01, 1, 2, 0, 0xFD, 0xFF, 7, 9, 0, 0x17, 0, 0x11]
+            $0["IDAT"] = [0x78, 0x01, 1, 2, 0, 0xFD, 0xFF, 7, 9, 0, 0x19, 0, 0x11]
         },
     ]
 

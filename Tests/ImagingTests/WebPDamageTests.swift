@@ -61,7 +61,7 @@ struct WebPDamageTests {
     }
 
     static let damages = [
-        Damage("the file ends early: it should have 65836 bytes", at: 320, "lossy") { $0[6] = 1 },
+        Damage("the file ends early: it should have 65856 bytes", at: 320, "lossy") { $0[6] = 1 },
         Damage("the file ends early, in the picture's header", at: 20, "lossy") { $0.removeLast(300) },
         Damage("neither a VP8 nor a VP8L picture, nor a VP8X header", at: 12, "lossy") { $0[15] = 0x39 },
         Damage("the file ends early, in the 'VP8X' chunk", at: 28, "animated") { $0.removeLast($0.count - 28) },
@@ -74,7 +74,7 @@ struct WebPDamageTests {
         },
         Damage("the first frame of the animation is not on its canvas", at: 52, "animated-part-lossy") { $0[52] = 7 },
         Damage("the picture has 12 x 7 pixels, its header said 11 x 7", at: 68, "animated-part-lossy") { $0[58] = 10 },
-        Damage("the picture's bit stream is broken", at: 0, "lossless") { $0[24] |= 0xE0 },
+        Damage("the lossless bit stream is broken or ends early", at: 12, "lossless") { $0[25] = 0xFF },
     ]
 
     @Test(arguments: damages) func saysWhatIsWrongAndWhere(damage: Damage) throws {

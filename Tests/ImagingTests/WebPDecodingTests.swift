@@ -63,13 +63,18 @@ struct WebPDecodingTests {
         return means
     }
 
-    /// Against Pillow's pixels of the whole. Tolerance: libwebp scales luminance and chrominance each by itself, before it
-    /// makes colours of them.
-    @Test(arguments: [("large-lossless", 1.0, 0.6), ("large-lossy", 12.0, 1.5)], [2, 4, 8])
-    func aReducedPictureHasTheMeansOfAreas(picture: (name: String, greatest: Double, mean: Double), reduction: Int)
-        throws
-    {
-        let fixture = PictureFixture("webp", picture.name)
+    private func luminance(_ colors: [Double]) -> [Double] {
+        stride(from: 0, to: colors.count, by: 3).map { (first: Int) -> Double in
+            let (red, green, blue) = (colors[first], colors[first + 1], colors[first + 2])
+            return 0.299 * red + 0.587 * green + 0.114 * blue
+        }
+    }
+
+    /// Against Pillow's pixels of the whole. Of lossy pictures the luminance alone: libwebp scales chrominance by itself and
+    /// makes colours afterwards, which shows beside saturated edges.
+    @Test(arguments: ["large-lossless", "large-lossy"], [2, 4, 8])
+    func aReducedPictureHasTheMeansOfAreas(name: String, reduction: Int) throws {
+        let fixture = PictureFixture("webp", name)
         let (bytes, stored) = try (fixture.bytes(), fixture.pixels())
         let (width, height) = try size(of: bytes)
         let expected = areaMeans(stored, width: width, height: height, reduction: reduction)
@@ -86,9 +91,12 @@ struct WebPDecodingTests {
             return rows.indices.filter { $0 % 4 != 3 }.map { Double(rows[$0]) }
         }
         #expect(found.count == expected.count)
-        let differences = zip(found, expected).map { abs($0 - $1) }
-        #expect(differences.max()! <= picture.greatest)
-        #expect(differences.reduce(0, +) / Double(differences.count) <= picture.mean)
+        let isLossy = name == "large-lossy"
+        let compared: ([Double], [Double]) = isLossy ? (luminance(found), luminance(expected)) : (found, expected)
+        let differences = zip(compared.0, compared.1).map { abs($0 - $1) }
+        let tolerance: (greatest: Double, mean: Double) = isLossy ? (6, 1) : (1, 0.6)
+        #expect(differences.max()! <= tolerance.greatest)
+        #expect(differences.reduce(0, +) / Double(differences.count) <= tolerance.mean)
     }
 
     @Test func decodesLargePicturesReduced() throws {
