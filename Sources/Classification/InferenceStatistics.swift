@@ -64,18 +64,21 @@ final class InferenceStatistics: Sendable {
     /// A request for this model has been refused or has failed.
     func failed(nanoseconds: Int64) { state.withLock { $0.fail.add(nanoseconds) } }
 
-    /// A batch has been computed, and its results handed over.
-    func ranBatch(size: Int, inputNanoseconds: Int64, inferNanoseconds: Int64, outputNanoseconds: Int64) {
+    /// A batch has been computed; its results are still to be handed over.
+    func computedBatch(size: Int, inputNanoseconds: Int64, inferNanoseconds: Int64) {
         let milliseconds = Int64(Date().timeIntervalSince1970 * 1000)
         state.withLock { state in
             state.inferenceCount += size
             state.executionCount += 1
             state.lastInference = milliseconds
-            var batches = state.batches[size] ?? Batches()
-            batches.input.add(inputNanoseconds)
-            batches.infer.add(inferNanoseconds)
-            batches.output.add(outputNanoseconds)
-            state.batches[size] = batches
+            state.batches[size, default: Batches()].input.add(inputNanoseconds)
+            state.batches[size]!.infer.add(inferNanoseconds)
+            state.batches[size]!.output.count += 1
         }
+    }
+
+    /// The results of a batch have been handed over, and the answers made that were complete with them.
+    func handedOverBatch(size: Int, nanoseconds: Int64) {
+        state.withLock { $0.batches[size]!.output.nanoseconds += nanoseconds }
     }
 }

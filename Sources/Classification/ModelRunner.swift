@@ -53,13 +53,14 @@ final class ModelRunner: Sendable {
                 let end = clock.now()
                 withExtendedLifetime(images) {}
                 metrics.images.increment(by: images.count)
+                // Before the answers: who has one may ask for the statistics.
+                statistics.computedBatch(
+                    size: images.count, inputNanoseconds: images.reduce(0) { $0 + $1.preparedNanoseconds },
+                    inferNanoseconds: end.nanoseconds(since: start))
                 for (image, output) in zip(images, outputs) {
                     image.job.finish(image, output: output, start: start, end: end)
                 }
-                statistics.ranBatch(
-                    size: images.count, inputNanoseconds: images.reduce(0) { $0 + $1.preparedNanoseconds },
-                    inferNanoseconds: end.nanoseconds(since: start),
-                    outputNanoseconds: clock.now().nanoseconds(since: end))
+                statistics.handedOverBatch(size: images.count, nanoseconds: clock.now().nanoseconds(since: end))
             })
     }
 

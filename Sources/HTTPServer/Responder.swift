@@ -15,13 +15,12 @@ public final class Responder: Sendable {
     }
 
     deinit {
-        let held = heldBytes.load(ordering: .relaxed)
-        if held > 0 { _ = context.hold(-held) }
+        letGo()
         pending.respond(nil)
     }
 
-    /// Counts memory that answering takes beside the request's body among the bytes held by all requests, until the
-    /// responder is let go.
+    /// Counts memory that answering takes beside the request's body among the bytes held by all requests, until there is
+    /// an answer or the responder is let go.
     ///
     /// - Returns: false, with nothing counted, where that goes beyond the limit.
     public func hold(_ bytes: Int) -> Bool {
@@ -35,8 +34,17 @@ public final class Responder: Sendable {
         return true
     }
 
+    private func letGo() {
+        let held = heldBytes.exchange(0, ordering: .relaxed)
+        if held > 0 { _ = context.hold(-held) }
+    }
+
     /// Answers the request. A second answer is dropped.
-    public func respond(_ response: Response) { pending.respond(response) }
+    public func respond(_ response: Response) {
+        // Before the answer: who has it may send the next request, which needs the room.
+        letGo()
+        pending.respond(response)
+    }
 
     /// Sets what is called, on the event loop, when the client goes away before the answer; at once if it has.
     public func onCancel(_ handler: @escaping @Sendable () -> Void) { pending.onCancel(handler) }

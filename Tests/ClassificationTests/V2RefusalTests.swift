@@ -163,21 +163,25 @@ struct V2RefusalTests {
         let test = try TestService(clock: clock) { $0.threads = 1 }
         defer { test.stop() }
         let gate = test.service.closeGate()
-        let clients = try [2500, 2501].map { timeout in
+        // The earlier one holds, of timeout and deadline.
+        let clients = try [(2500, "5000"), (60_000_000, "2"), (2501, "3")].map { timeout, deadline in
             let (json, binary) = try Self.damaged(timeout: timeout)
             let client = try test.client()
             try client.send(
-                "POST", "/v2/models/lite/infer", fields: [(V2.length, String(json.utf8.count))],
+                "POST", "/v2/models/lite/infer",
+                fields: [(V2.length, String(json.utf8.count)), ("X-Request-Deadline-Ms", deadline)],
                 body: Array(json.utf8) + binary)
             return client
         }
-        #expect(eventually { test.placesInUse == 2 })
+        #expect(eventually { test.placesInUse == 3 })
         clock.advance(seconds: 0.002_500_5)
         gate.open()
-        let late = try clients[0].receive()
-        #expect(late.status == 504)
-        #expect(try late.v2Error() == "2500 µs passed before the image's turn came")
+        for (client, time) in zip(clients, ["2500 µs", "2 ms"]) {
+            let late = try client.receive()
+            #expect(late.status == 504)
+            #expect(try late.v2Error() == "\(time) passed before the image's turn came")
+        }
         // The other one was decoded.
-        #expect(try clients[1].receive().status == 422)
+        #expect(try clients[2].receive().status == 422)
     }
 }

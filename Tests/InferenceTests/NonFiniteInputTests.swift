@@ -10,14 +10,16 @@ import Testing
 struct NonFiniteInputTests {
     private static func poisons(size: Int) -> [[Float]] {
         var random = SplitMix64(seed: 9)
-        return [Float.nan, .infinity, -.infinity, .greatestFiniteMagnitude, -.greatestFiniteMagnitude].map {
+        return [Float.nan, -.infinity, .greatestFiniteMagnitude].map {
             [Float](repeating: $0, count: size)
         } + [(0..<size).map { _ in Float(bitPattern: UInt32(truncatingIfNeeded: random.next())) }]
     }
 
-    /// Holds a session through clean and spoilt runs.
-    private static func expectCleanResults(_ plan: Plan, size: Int, threads: Int) {
-        let pool = WorkerPool(workerCount: threads)
+    /// Leads a session through clean and spoilt runs.
+    ///
+    /// - Returns: whether any spoilt result is not finite.
+    private static func expectCleanResults(_ plan: Plan, size: Int) -> Bool {
+        let pool = WorkerPool(workerCount: 2)
         defer { pool.shutdown() }
         let scratch = ThreadScratch(slotCount: pool.slotCount)
         var session = Session(plan: plan, capacity: 3)
@@ -32,6 +34,7 @@ struct NonFiniteInputTests {
         }
         let clean = BitIdentityTests.images(2, size: size)
         let expected = run(clean)
+        var isSpoilt = false
         for poison in poisons(size: 3 * size * size) {
             let spoilt = run([poison, poison, poison])[0]
             #expect(run([clean[0]]) == [expected[0]])
@@ -39,7 +42,9 @@ struct NonFiniteInputTests {
             #expect(mixed[0] == expected[0] && mixed[2] == expected[1])
             #expect(mixed[1] == spoilt)
             #expect(run([poison, clean[1]])[1] == expected[1])
+            isSpoilt = isSpoilt || spoilt.contains { !Float(bitPattern: $0).isFinite }
         }
+        return isSpoilt
     }
 
     @Test(arguments: BitIdentityTests.cases) func spoilNoNeighboursInFloatingPoint(name: String, size: Int) throws {
@@ -48,7 +53,9 @@ struct NonFiniteInputTests {
         let graph = try Graph(SyntheticCheckpoint(architecture, dialect: dialect, gain: 1.2).checkpoint())
         for table in KernelTable.available {
             let plan = try Plan(graph: graph, table: table, inputHeight: size, inputWidth: size)
-            for threads in [1, 2] { Self.expectCleanResults(plan, size: size, threads: threads) }
+            let isSpoilt = Self.expectCleanResults(plan, size: size)
+            // Or else there would have been nothing to spoil the others; ReLU6 may cut it off at once.
+            #expect(isSpoilt || name.contains("lite"), "\(table.isa)")
         }
     }
 
@@ -67,7 +74,8 @@ struct NonFiniteInputTests {
                 classifier: integers.classifier)
             for table in KernelTable.available {
                 let plan = try Plan(graph: graph, table: table, inputHeight: 64, inputWidth: 64)
-                Self.expectCleanResults(plan, size: 64, threads: 2)
+                // Bytes are always finite.
+                #expect(!Self.expectCleanResults(plan, size: 64))
             }
         }
     }
