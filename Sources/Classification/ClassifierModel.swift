@@ -23,12 +23,20 @@ public final class ClassifierModel: Sendable {
     /// What every answer of this model carries.
     let fields: [HTTPField]
     private let knownDigest = Lock<String?>(nil)
+    /// Goes last, when the memory of all above is free: members go in their order.
+    private let farewell: Farewell?
 
     /// Folds and packs the weights of `stored`.
     /// - Throws: `CheckpointError` where weights or labels cannot be read or do not fit, `InferenceError` where the
     ///   input size is impossible.
-    /// - Parameter weights: the weights' file; nil maps it.
-    public init(_ stored: StoredModel, weights: MappedFile? = nil, table: KernelTable = .fastest) throws {
+    /// - Parameters:
+    ///   - weights: the weights' file; nil maps it.
+    ///   - farewell: called when the model has been let go of, on any thread. Must not block.
+    public init(
+        _ stored: StoredModel, weights: MappedFile? = nil, table: KernelTable = .fastest,
+        farewell: (@Sendable () -> Void)? = nil
+    ) throws {
+        self.farewell = farewell.map(Farewell.init)
         name = stored.name
         version = stored.version
         fields = Self.fields(name: stored.name, version: stored.version)
@@ -51,6 +59,15 @@ public final class ClassifierModel: Sendable {
         let digest = weights.sha256
         knownDigest.withLock { $0 = digest }
     }
+}
+
+/// Says something at its end.
+private final class Farewell: Sendable {
+    private let say: @Sendable () -> Void
+
+    init(say: @escaping @Sendable () -> Void) { self.say = say }
+
+    deinit { say() }
 }
 
 extension MappedFile {

@@ -45,15 +45,13 @@ final class LiveModels: Sendable {
         policies = try VersionPolicies(context.settings)
         let queue = DispatchQueue(label: "swiftlet.models")
         self.queue = queue
-        loader = ModelLoader(context: context, table: table) { [weak context] remains in
+        loader = ModelLoader(context: context, table: table) { [weak context] name, version in
             queue.async { [weak context] in
-                let (name, version) = (remains.model.name, remains.model.version)
-                withExtendedLifetime(remains) {}
-                guard let context, context.catalogue.loaded(name, version) == nil else { return }
-                context.metrics.remove(model: name, version: String(version))
+                if let context, context.catalogue.loaded(name, version) == nil {
+                    context.metrics.remove(model: name, version: String(version))
+                }
+                FreeMemory.giveBack()
             }
-            // When the block above has let go of them.
-            queue.async { FreeMemory.giveBack() }
         }
     }
 

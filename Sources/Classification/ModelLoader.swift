@@ -17,8 +17,8 @@ struct ModelLoader: Sendable {
 
     let context: ServiceContext
     let table: KernelTable
-    /// As `ModelRunner` has it.
-    let release: @Sendable (ModelRunner.Remains) -> Void
+    /// Told of each model when its memory is free, on any thread. Must not block.
+    let farewell: @Sendable (_ name: String, _ version: Int) -> Void
 
     /// Reads a version's files, makes them a model and warms that up. It does not answer yet.
     ///
@@ -30,7 +30,9 @@ struct ModelLoader: Sendable {
         let files = DirectoryState(of: entry.directory)
         let stored = try StoredModel(entry)
         let weights = try stored.readWeights()
-        let model = try ClassifierModel(stored, weights: weights, table: table)
+        let model = try ClassifierModel(stored, weights: weights, table: table) { [farewell] in
+            farewell(entry.name, entry.version)
+        }
         let runner = runner(model, files)
         guard runner.warmUp(in: context.pool, scratch: context.scratch) else {
             throw ModelLoadError.resultNotFinite(directory: entry.directory)
@@ -49,8 +51,7 @@ struct ModelLoader: Sendable {
                 maxQueueDelayMicroseconds: settings.maxQueueDelayMicroseconds, workerCount: context.pool.workerCount),
             pool: context.pool, scratch: context.scratch,
             metrics: ModelMetrics(metrics, model: model.name, version: version),
-            flushes: { metrics.flushes.with(model.name, version, $0.rawValue) }, clock: context.clock,
-            release: release)
+            flushes: { metrics.flushes.with(model.name, version, $0.rawValue) }, clock: context.clock)
     }
 }
 

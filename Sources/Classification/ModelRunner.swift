@@ -16,27 +16,15 @@ final class ModelRunner: Sendable {
     /// What lay in the model's directory before it was read.
     let files: DirectoryState
     private let sessions: SessionPool
-    private let release: @Sendable (Remains) -> Void
 
-    /// All that takes memory of a runner that nobody holds any more.
-    struct Remains: Sendable {
-        let model: ClassifierModel
-        fileprivate let batcher: Batcher<PendingImage>
-        fileprivate let sessions: SessionPool
-    }
-
-    /// - Parameter release: takes what remains when nobody holds the runner any more, on any thread, also an event
-    ///   loop: to let go of it elsewhere. Must not block.
     init(
         model: ClassifierModel, files: DirectoryState, configuration: BatcherConfiguration, pool: WorkerPool,
-        scratch: ThreadScratch, metrics: ModelMetrics, flushes: (FlushReason) -> Counter, clock: any Clock,
-        release: @escaping @Sendable (Remains) -> Void
+        scratch: ThreadScratch, metrics: ModelMetrics, flushes: (FlushReason) -> Counter, clock: any Clock
     ) {
         self.model = model
         self.files = files
         self.metrics = metrics
-        self.release = release
-        let sessions = SessionPool(plan: model.plan, capacity: configuration.maxBatchSize)
+        let sessions = SessionPool(model: model, capacity: configuration.maxBatchSize)
         self.sessions = sessions
         batcher = Batcher(
             configuration: configuration,
@@ -63,8 +51,6 @@ final class ModelRunner: Sendable {
                 statistics.handedOverBatch(size: images.count, nanoseconds: clock.now().nanoseconds(since: end))
             })
     }
-
-    deinit { release(Remains(model: model, batcher: batcher, sessions: sessions)) }
 
     /// Runs a picture of all values, so that no request is the first: the weights are in memory, a session is made.
     ///
@@ -96,19 +82,20 @@ struct PendingImage: Sendable {
     let enqueued: Instant
 }
 
-/// Sessions of one plan, made when they are first needed, one for each batch that is ever in flight at a time.
+/// Sessions of one model, made when they are first needed, one for each batch that is ever in flight at a time.
 private final class SessionPool: Sendable {
-    private let plan: Plan
-    private let capacity: Int
     private let idle = Lock<[SessionBox]>([])
+    private let capacity: Int
+    /// Goes after the sessions, as it tells when all memory is free.
+    private let model: ClassifierModel
 
-    init(plan: Plan, capacity: Int) {
-        self.plan = plan
+    init(model: ClassifierModel, capacity: Int) {
+        self.model = model
         self.capacity = capacity
     }
 
     func withSession<Result>(_ body: (SessionBox) -> Result) -> Result {
-        let box = idle.withLock { $0.popLast() } ?? SessionBox(Session(plan: plan, capacity: capacity))
+        let box = idle.withLock { $0.popLast() } ?? SessionBox(Session(plan: model.plan, capacity: capacity))
         defer { idle.withLock { $0.append(box) } }
         return body(box)
     }
