@@ -74,6 +74,8 @@ let package = Package(
             name: "ClassificationTests",
             dependencies: ["CAllocations", "Classification", "HTTPServer", "TestSupport", httpTypes, logging]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["Checkpoints", "Classification", "HTTP", "HTTPServer", "TestSupport"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestSupport", httpTypes]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),
         .testTarget(name: "ImagingTests", dependencies: ["CImageCodecs", "Imaging", "TestSupport"]),
