@@ -158,9 +158,10 @@ enum ImageUpload: Sendable {
         return images
     }
 
-    /// Source: RFC 4648, section 4. FoundationEssentials' decoder takes any amount of padding.
+    /// Source: RFC 4648, section 4. FoundationEssentials' decoder takes padding of any length, and in the middle.
     static func bytes(base64 text: String) -> [UInt8]? {
-        guard text.utf8.count % 4 == 0, !text.utf8.suffix(3).elementsEqual("===".utf8) else { return nil }
+        let padding = text.utf8.suffix(2).count { $0 == UInt8(ascii: "=") }
+        guard text.utf8.count % 4 == 0, !text.utf8.dropLast(padding).contains(UInt8(ascii: "=")) else { return nil }
         return Data(base64Encoded: text).map { [UInt8]($0) }
     }
 

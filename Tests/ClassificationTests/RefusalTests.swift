@@ -66,6 +66,9 @@ struct RefusalTests {
             claim: "broken base64", body: { Array("{\"images\":[{\"b64\":\"\"},{\"b64\":\"/9j/4*\"}]}".utf8) },
             status: 400, title: "Malformed body", detail: "JSON: images[1].b64 is not base64"),
         Refusal(
+            claim: "base64 with padding in the middle", body: { Array("{\"images\":[{\"b64\":\"/9j/AA=A\"}]}".utf8) },
+            status: 400, title: "Malformed body", detail: "JSON: images[0].b64 is not base64"),
+        Refusal(
             claim: "base64 with too much padding", body: { Array("{\"images\":[{\"b64\":\"/9j/AA===\"}]}".utf8) },
             status: 400, title: "Malformed body", detail: "JSON: images[0].b64 is not base64"),
         Refusal(

@@ -25,6 +25,8 @@ struct Proxy: Sendable {
             timeout http-request 400ms
             timeout http-keep-alive 400ms
         frontend front
+            # HTTP/2 from the client on is another protocol, and HAProxy's alone.
+            option disable-h2-upgrade
             bind unix@\(directory)/socket
             default_backend back
         backend back
