@@ -39,8 +39,10 @@ final class ProbeServer: Sendable {
     let port: Int
     private let server: Server
 
-    /// - Parameter readBytes: how many bytes the server reads at a time, however many have arrived.
-    init(readBytes: Int = .max, record: ProbeRecord = ProbeRecord()) throws {
+    /// - Parameters:
+    ///   - readBytes: how many bytes the server reads at a time, however many have arrived.
+    ///   - missesLengths: makes a bad server of it, which reads no body whose length is declared.
+    init(readBytes: Int = .max, missesLengths: Bool = false, record: ProbeRecord = ProbeRecord()) throws {
         var configuration = ServerConfiguration()
         configuration.host = "127.0.0.1"
         configuration.port = 0
@@ -63,8 +65,16 @@ final class ProbeServer: Sendable {
         server = Server(configuration: configuration, router: router, observer: observer, logger: logger)
         var calls = SystemCalls.kernel
         calls.receive = { descriptor, buffer in
-            SystemCalls.kernel.receive(
+            let count = SystemCalls.kernel.receive(
                 descriptor, UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(readBytes)))
+            if missesLengths, count > 0 {
+                let name = Array("content-length:".utf8)
+                // HAProxy writes names in lower case.
+                for start in 0..<count where buffer[start..<count].starts(with: name, by: { $0 | 0x20 == $1 | 0x20 }) {
+                    buffer[start + 7] = UInt8(ascii: "_")
+                }
+            }
+            return count
         }
         port = try server.start(calls: calls).port
     }

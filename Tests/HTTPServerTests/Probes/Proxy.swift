@@ -86,10 +86,10 @@ final class RunningProxy {
     private let directory: TemporaryDirectory
     private let process: ChildProcess
 
-    init(_ proxy: Proxy) throws {
+    init(_ proxy: Proxy, missesLengths: Bool = false) throws {
         self.proxy = proxy
         let record = record
-        servers = try (0..<2).map { _ in try ProbeServer(record: record) }
+        servers = try (0..<2).map { _ in try ProbeServer(missesLengths: missesLengths, record: record) }
         directory = try TemporaryDirectory()
         let configuration = proxy.configuration(directory.path, servers.map(\.port))
         let path = try directory.write(Array(configuration.utf8), to: "configuration")

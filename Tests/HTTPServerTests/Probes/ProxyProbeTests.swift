@@ -38,6 +38,16 @@ struct ProxyProbeTests {
         }
     }
 
+    /// The same with servers that read no body whose length is declared: that must show, or else nothing would.
+    @Test func aBadServerIsFoundOut() throws {
+        let probe = try #require(Probe.all.first { $0.name == "length: GET with a body" })
+        for proxy in Proxy.all {
+            let outcome = try send(
+                probe, byteByByte: false, through: RunningProxy(proxy, missesLengths: true), number: 0)
+            #expect(!outcome.isSound, "\(proxy.name): \(outcome.text)")
+        }
+    }
+
     private struct Outcome {
         var text: String
         /// Who has made of the probe what.
@@ -60,11 +70,13 @@ struct ProxyProbeTests {
         }
         let answers = try client.receiveAnswers(expected: probe.answers)
         var complaints: [String] = []
-        let followers = try follow(proxy, number)
+        complaints += follow(proxy, number)
         let all = proxy.record.take()
         // What the servers did for the probe comes before what they did for the others.
         let seen = all.seen.filter { !$0.hasPrefix("GET /other/") }
-        if all.seen.suffix(Self.followerCount) != followers { complaints.append("others saw \(all.seen)") }
+        if all.seen.dropFirst(seen.count).elementsEqual(followers(number).map { "GET \($0) []" }) == false {
+            complaints.append("seen \(all.seen)")
+        }
         let relayed = answers.filter(\.isServers).map(\.text)
         let relayedRequests = relayed.filter { Int($0) == nil }
         // One answer for each request that a handler has seen, and in its order.
@@ -91,17 +103,19 @@ struct ProxyProbeTests {
     }
 
     /// Another client's requests, each of which must have its own answer.
-    ///
-    /// - Returns: what a handler must have seen of them.
-    private func follow(_ proxy: RunningProxy, _ number: Int) throws -> [String] {
-        let client = try proxy.client()
-        return try (0..<Self.followerCount).map { index in
-            let path = "/other/\(number)-\(index)"
-            let answer = try client.exchange("GET", path)
-            #expect(
-                answer.status == 200 && answer.text == "GET \(path) []", "\(path) got \(answer.status) \(answer.text)")
-            return "GET \(path) []"
-        }
+    private func follow(_ proxy: RunningProxy, _ number: Int) -> [String] {
+        do {
+            let client = try proxy.client()
+            return try followers(number).compactMap { path in
+                let answer = try client.exchange("GET", path)
+                return answer.status == 200 && answer.text == "GET \(path) []"
+                    ? nil : "\(path) was answered \(answer.status) \(answer.text)"
+            }
+        } catch { return ["another client met \(error)"] }
+    }
+
+    private func followers(_ number: Int) -> [String] {
+        (0..<Self.followerCount).map { "/other/\(number)-\($0)" }
     }
 
     private func statuses(_ answers: [String]) -> String {
