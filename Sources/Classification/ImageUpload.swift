@@ -94,12 +94,16 @@ enum ImageUpload: Sendable {
 
     /// Refuses JSON with more parts than `limit` images need, before anything is made of it: a million empty objects
     /// would take a thousand times their bytes.
+    ///
+    /// UTF-16 and UTF-32 are refused by the NUL that they cannot do without: what is counted here by bytes would not be
+    /// what the decoder then reads. Source: RFC 8259, section 8.1.
     private static func checkStructure(of body: [UInt8], limit: Int) throws(ServiceFailure) {
         var objects = 0
         var marks = 0
         var isInString = false
         var isEscaped = false
         for byte in body {
+            if byte == 0 { throw .badBody(reason: "JSON must be UTF-8; \(form)") }
             if isInString {
                 if isEscaped {
                     isEscaped = false
@@ -150,12 +154,19 @@ enum ImageUpload: Sendable {
         }
         var images: [UploadedImage] = []
         for (index, image) in decoded.images.enumerated() {
-            guard let data = Data(base64Encoded: image.b64) else {
+            guard let bytes = bytes(base64: image.b64) else {
                 throw .badBody(reason: "JSON: images[\(index)].b64 is not base64")
             }
-            images.append(UploadedImage([UInt8](data)))
+            images.append(UploadedImage(bytes))
         }
         return images
+    }
+
+    /// Source: RFC 4648, section 4. FoundationEssentials' decoder takes padding of any length, and in the middle.
+    static func bytes(base64 text: String) -> [UInt8]? {
+        let padding = text.utf8.suffix(2).count { $0 == UInt8(ascii: "=") }
+        guard text.utf8.count % 4 == 0, !text.utf8.dropLast(padding).contains(UInt8(ascii: "=")) else { return nil }
+        return Data(base64Encoded: text).map { [UInt8]($0) }
     }
 
     private static func path(_ keys: [any CodingKey]) -> String {

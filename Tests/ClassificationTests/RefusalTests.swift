@@ -37,6 +37,19 @@ struct RefusalTests {
             claim: "deep JSON", body: { Array("{\"images\":".utf8) + [UInt8](repeating: 0x5B, count: 1 << 20) },
             status: 400, title: "Malformed body", detail: "the body begins like JSON but is not; \(json)"),
         Refusal(
+            claim: "JSON in UTF-16", body: { Upload.json([[1]]).drop { $0 != UInt8(ascii: "{") }.flatMap { [$0, 0] } },
+            status: 400,
+            title: "Malformed body", detail: "JSON must be UTF-8; \(json)"),
+        Refusal(
+            // A character that holds the byte of a quote would hide what follows from a count of bytes.
+            claim: "JSON in UTF-16 with a thousand objects behind U+2200",
+            body: {
+                let objects = String(repeating: ",{}", count: 1000)
+                return "{\"x\":\"\u{2200}\",\"images\":[{}\(objects)]}".utf16.flatMap {
+                    [UInt8($0 & 255), UInt8($0 >> 8)]
+                }
+            }, status: 400, title: "Malformed body", detail: "JSON must be UTF-8; \(json)"),
+        Refusal(
             claim: "JSON without images", body: { Array("{}".utf8) }, status: 400, title: "Malformed body",
             detail: "JSON: images is missing; \(json)"),
         Refusal(
@@ -54,6 +67,12 @@ struct RefusalTests {
         Refusal(
             claim: "broken base64", body: { Array("{\"images\":[{\"b64\":\"\"},{\"b64\":\"/9j/4*\"}]}".utf8) },
             status: 400, title: "Malformed body", detail: "JSON: images[1].b64 is not base64"),
+        Refusal(
+            claim: "base64 with padding in the middle", body: { Array("{\"images\":[{\"b64\":\"/9j/AA=A\"}]}".utf8) },
+            status: 400, title: "Malformed body", detail: "JSON: images[0].b64 is not base64"),
+        Refusal(
+            claim: "base64 with too much padding", body: { Array("{\"images\":[{\"b64\":\"/9j/AA===\"}]}".utf8) },
+            status: 400, title: "Malformed body", detail: "JSON: images[0].b64 is not base64"),
         Refusal(
             claim: "multipart without a boundary", fields: [("Content-Type", "multipart/form-data")],
             body: { try Upload.jpeg("420") }, status: 400, title: "Malformed body",
