@@ -155,7 +155,7 @@ struct V2InferTests {
     @Test func choosesTheVersionByThePath() throws {
         let test = try TestService(models: [
             try TestModel(name: "a.b", version: 2), try TestModel(name: "a.b", version: 10, inputSize: 64),
-        ])
+        ]) { $0.modelVersions = ["all"] }
         defer { test.stop() }
         for (path, version) in [
             ("/v2/models/a%2Eb/infer", "10"), ("/v2/models/a%2Eb/versions/2/infer", "2"),

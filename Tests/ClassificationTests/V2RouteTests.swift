@@ -95,7 +95,7 @@ struct V2RouteTests {
     }
 
     @Test func tellsOfItself() throws {
-        let test = try TestService(models: Self.repository())
+        let test = try TestService(models: Self.repository()) { $0.modelVersions = ["all"] }
         defer { test.stop() }
         let server: Server = try test.exchange("GET", "/v2").decoded()
         #expect(server.name == "swiftlet" && server.version == "1.2.3")
@@ -118,6 +118,7 @@ struct V2RouteTests {
 
     @Test func tellsAModelsConfiguration() throws {
         let test = try TestService(models: Self.repository()) {
+            $0.modelVersions = ["all"]
             $0.maxBatchSize = 4
             $0.maxQueueSize = 20
             $0.maxQueueDelayMicroseconds = 7
@@ -157,7 +158,7 @@ struct V2RouteTests {
     }
 
     @Test func countsWhatAModelDoes() throws {
-        let test = try TestService(models: Self.repository())
+        let test = try TestService(models: Self.repository()) { $0.modelVersions = ["all"] }
         defer { test.stop() }
         func statistics(_ path: String) throws -> [Statistics.Model] {
             try test.exchange("GET", path).decoded(Statistics.self).model_stats
