@@ -38,6 +38,9 @@ public final class ServiceProcess: Sendable {
     /// - Throws: what `ClassificationService.start` throws.
     public func run(repository: ModelRepository) throws -> Never {
         signal(SIGHUP, SIG_IGN)
+        // Whoever reads the log may go: that is an error of the write, and no end of the service.
+        signal(SIGPIPE, SIG_IGN)
+        say.countLosses(with: service.context.metrics.lostLines)
         for number in [SIGTERM, SIGINT] {
             // The default action would end the process before the source hears of the signal.
             signal(number, SIG_IGN)

@@ -14,6 +14,7 @@ extension RequestParser {
     /// Appends to the body; its buffer grows at most to twice what has arrived or 1 MiB beyond it, so that a length
     /// that is only promised costs no memory.
     private mutating func append(_ bytes: UnsafeBytes, expecting: Int) {
+        if isDiscarding { return }
         let needed = body.count + bytes.count
         if needed > body.capacity {
             let ahead = max(body.count, Self.reserveAheadBytes)

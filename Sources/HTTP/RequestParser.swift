@@ -62,6 +62,7 @@ public struct RequestParser: Sendable {
     /// The size of the chunk whose size line is being read.
     var chunkBytes = 0
     var framing = FramingFields()
+    var isDiscarding = false
 
     public init(configuration: Configuration = Configuration()) {
         self.configuration = configuration
@@ -74,6 +75,17 @@ public struct RequestParser: Sendable {
 
     /// Bytes of the body that have been read so far.
     public var bodyByteCount: Int { body.count }
+
+    /// How much of the body is still to come, after `Progress.head`; nil where its framing does not tell.
+    public var bodyBytesLeft: Int? {
+        if case .body(let remaining) = phase { remaining } else { nil }
+    }
+
+    /// The rest of this body is read and forgotten: the request will be complete without it.
+    public mutating func discardBody() {
+        isDiscarding = true
+        body = []
+    }
 
     /// Reads on from `input[offset...]` and moves `offset` past what was read.
     ///
@@ -111,6 +123,7 @@ public struct RequestParser: Sendable {
         body = []
         head = .unread
         framing = FramingFields()
+        isDiscarding = false
         sectionBytes = 0
         extensionBytes = 0
         return .complete(request)

@@ -25,6 +25,16 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     /// What `ServerContext.hold` has been told of.
     private var heldBytes = 0
 
+    /// The answer to the request that was not admitted last, until it is given.
+    private var refusal: Refusal?
+
+    private struct Refusal {
+        var response: Response
+        var label: String
+        var path: String
+        var requestID: String
+    }
+
     private struct Exchange {
         var label: String
         var method: HTTPRequest.Method
@@ -68,7 +78,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             switch socket.receive(into: buffer) {
             case .bytes(let count):
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                perform(bytes.withMemoryRebound(to: UInt8.self) { state.received($0, now: now) }, now)
+                perform(bytes.withMemoryRebound(to: UInt8.self) { state.received($0, now: now, admits: admits(_:received:)) }, now)
                 proceed(now)
                 account(now)
             case .endOfStream:
@@ -120,7 +130,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     /// Does all that can be done without a further event.
     private func proceed(_ now: Instant) {
         while !isClosed {
-            if let action = state.nextAction(now: now) {
+            if let action = state.nextAction(now: now, admits: admits(_:received:)) {
                 perform(action, now)
             } else if state.output.isEmpty || !send(now) {
                 return
@@ -190,6 +200,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 received: state.requestStarted, readDone: now)
             let fields: HTTPFields = rejection.status == .serviceUnavailable ? [.retryAfter: "1"] : [:]
             finish(error: rejection.status, detail: rejection.detail, fields: fields, now)
+        case .turnAway(let head): turnAway(head, now)
         case .cancel:
             context.noteRejection(.disconnected)
             exchange?.pending?.cancel()
@@ -201,10 +212,32 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         }
     }
 
+    /// Whether the body behind `head` is to be read. `state` must not be touched: it asks.
+    private func admits(_ head: RequestHead, received: Instant) -> Bool {
+        guard let target = try? RequestTarget(head.target),
+            let (admission, label, parameters) = context.router.admission(head.method, target)
+        else { return true }
+        let request = Request(
+            method: head.method, path: target.path, parameters: parameters, query: target.query, fields: head.fields,
+            authority: head.authority, body: [], peer: peer, received: received, readDone: context.clock.now(),
+            id: owner.requestIDs.id(for: head.fields))
+        guard let response = admission(request) else { return true }
+        refusal = Refusal(response: response, label: label, path: target.path, requestID: request.id)
+        return false
+    }
+
+    private func turnAway(_ head: RequestHead, _ now: Instant) {
+        guard let refusal = refusal.take() else { preconditionFailure("nobody has refused this") }
+        exchange = Exchange(
+            label: refusal.label, method: head.method, path: refusal.path, requestID: refusal.requestID,
+            received: state.requestStarted, readDone: now)
+        finish(refusal.response, now)
+    }
+
     /// Answers at once where the body would be sent for nothing.
     private func decide(_ head: RequestHead, _ now: Instant) {
         if case .success(let target) = parseTarget(head), case .handler = context.router.match(head.method, target) {
-            return state.proceed(now: now)
+            return admits(head, received: state.requestStarted) ? state.proceed(now: now) : turnAway(head, now)
         }
         route(IncomingRequest(head: head, body: [], received: state.requestStarted, readDone: now), now)
     }

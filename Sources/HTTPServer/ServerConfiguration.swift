@@ -23,6 +23,8 @@ public struct ServerConfiguration: Sendable, Equatable {
     public var maximumBacklogBytes = 64 << 10
     /// Bytes of answers held before the next pipelined request is begun.
     public var maximumOutputBytes = 64 << 10
+    /// A refused request with a body of at most so many bytes keeps its connection, and the body is read and dropped.
+    public var maximumDiscardedBytes = 1 << 20
     /// Bytes read and dropped after a refusal, so that the client comes to read it.
     public var maximumLingerBytes = 64 << 20
 

@@ -61,6 +61,7 @@ private func targets(_ actions: [ConnectionAction]) -> [String] {
         case .dispatch(let request): request.head.target
         case .decide(let head): "decide \(head.target)"
         case .refuse(let rejection): "refuse \(rejection.status.code)"
+        case .turnAway(let head): "turn away \(head.target)"
         case .cancel: "cancel"
         case .shutdownSending: "shutdown"
         case .close: "close"
