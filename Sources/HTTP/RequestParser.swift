@@ -48,7 +48,7 @@ public struct RequestParser: Sendable {
     }
 
     /// How far a body's buffer may be reserved ahead of what has arrived.
-    static let reserveAheadBytes = 1 << 20
+    static let reserveAheadBytes = 128 << 10
 
     public let configuration: Configuration
     /// The head being read; whole from `Progress.head` until the request is complete.
@@ -73,8 +73,8 @@ public struct RequestParser: Sendable {
         phase != .requestLine || !(pending.isEmpty || pending == [ASCII.carriageReturn])
     }
 
-    /// Bytes of the body that have been read so far.
-    public var bodyByteCount: Int { body.count }
+    /// Bytes of memory that hold what has been read of the body: up to twice as many, and 128 KiB.
+    public var bodyMemoryBytes: Int { body.capacity }
 
     /// How much of the body is still to come, after `Progress.head`; nil where its framing does not tell.
     public var bodyBytesLeft: Int? {

@@ -84,13 +84,13 @@ struct ConnectionState {
         outputProgressed = now
     }
 
-    /// The body of the request that is being answered. Units: bytes.
+    /// The memory of the body of the request that is being answered. Units: bytes.
     private var dispatchedBytes = 0
 
-    /// Bytes of bodies that are held for this connection.
+    /// Bytes of memory that hold bodies for this connection.
     var heldBytes: Int {
         switch phase {
-        case .reading, .deciding: parser.bodyByteCount
+        case .reading, .deciding: parser.bodyMemoryBytes
         case .processing: dispatchedBytes
         case .refusing, .turningAway, .discarding, .flushing, .lingering, .closed: 0
         }
@@ -296,7 +296,7 @@ struct ConnectionState {
                 isReadingBody = false
                 note(request.head)
                 phase = .processing
-                dispatchedBytes = request.body.count
+                dispatchedBytes = request.body.capacity
                 return .dispatch(
                     IncomingRequest(head: request.head, body: request.body, received: requestStarted, readDone: now))
             case .invalid(let error):

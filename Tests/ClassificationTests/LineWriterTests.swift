@@ -49,7 +49,7 @@ struct LineWriterTests {
         writer.countLosses(with: lost)
         writer("one")
         writer("two")
-        #expect(eventually { lost.value == 2 })
+        #expect(eventually { lost.value == .number(2) })
         isFull.withLock { $0 = false }
         writer("three")
         writer("four")
@@ -58,7 +58,7 @@ struct LineWriterTests {
             written.withLock { $0 } == [
                 "\n2 lines could not be written: No space left on device\nthree\n", "four\n",
             ])
-        #expect(lost.value == 2)
+        #expect(lost.value == .number(2))
     }
 
     @Test func formatsMetadataInOrder() {
