@@ -129,7 +129,7 @@ def main():
     jpeg, failures, rows = photo(arguments.photo), [], []
     for name in names:
         if name in ALL:
-            server = Server(arguments.swiftlet, ["--drain-delay-seconds", "0"])
+            server = Server(arguments.swiftlet, ["--drain-delay-seconds", "0", *ALL[name].flags])
             try:
                 rows.append(run_case(name, server, jpeg, arguments, failures))
             finally:

@@ -154,16 +154,19 @@ def memory(arguments, jpeg, failures):
         script.close()
         os.chmod(script.name, 0o700)
         launcher = [script.name]
-    server = Server(launcher[0], [*DRAIN, "--threads", "2"], limits=limits)
+    flags = [*DRAIN, "--threads", "2", "--max-held-bytes", "24000000"]
+    options = subprocess.run([arguments.swiftlet, "serve", "--help"], capture_output=True, text=True, check=False).stdout
+    if "--max-decode-bytes" in options:
+        flags += ["--max-decode-bytes", "20000000"]
+    server = Server(launcher[0], flags, limits=limits)
     try:
         end = time.monotonic() + 8
         counts, lock = {}, threading.Lock()
         large = jpeg + bytes(15_000_000)
         form, fields = multipart([jpeg] * 60)
-        progressive = pictures.progressive_jpeg(4096, 4096, 3, components=1)
-        colour = pictures.progressive_jpeg(3072, 3072, 3, components=3)
-        requests = {"normal": post(jpeg), "15 MB": post(large), "60 images": post(form, fields), "33 MB of coefficients": post(progressive),
-                    "56 MB of coefficients": post(colour)}
+        requests = {"normal": post(jpeg), "15 MB": post(large), "60 images": post(form, fields),
+                    "17 MB of coefficients": post(pictures.progressive_jpeg(2896, 2896, 3)),
+                    "157 MB of coefficients": post(pictures.progressive_jpeg(5120, 5120, 3, components=3))}
 
         def client(name):
             while time.monotonic() < end and server.is_running():
@@ -182,8 +185,8 @@ def memory(arguments, jpeg, failures):
                 time.sleep(0.01)
 
         threads = [threading.Thread(target=client, args=(name,))
-                   for name, count in (("normal", 4), ("15 MB", 6), ("60 images", 3), ("33 MB of coefficients", 3),
-                                       ("56 MB of coefficients", 3)) for _ in range(count)]
+                   for name, count in (("normal", 4), ("15 MB", 6), ("60 images", 3), ("17 MB of coefficients", 3),
+                                       ("157 MB of coefficients", 3)) for _ in range(count)]
         threads.append(threading.Thread(target=promise))
         for thread in threads:
             thread.start()

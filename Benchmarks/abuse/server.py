@@ -19,7 +19,7 @@ class Server:
 
     def __init__(self, binary, flags=(), cores=None, limits=(), stderr=None, environment=None):
         """`limits`: pairs of an RLIMIT and its value. `stderr`: where its log goes instead of to `lines`."""
-        command = [binary, "serve", "--host", "127.0.0.1", "--port", "0", "--models", os.path.join(ROOT, "models"), *flags]
+        command = [os.path.abspath(binary), "serve", "--host", "127.0.0.1", "--port", "0", "--models", os.path.join(ROOT, "models"), *flags]
         if "--load-models" not in flags:
             command += ["--load-models", "efficientnet-lite0", "--model", "efficientnet-lite0"]
 
@@ -31,7 +31,7 @@ class Server:
 
         self.lines = []
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr or subprocess.PIPE, cwd=ROOT,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr or subprocess.PIPE, cwd="/",
             preexec_fn=prepare, env=environment)
         self.pid, self.port = self.process.pid, None
         if stderr is None:

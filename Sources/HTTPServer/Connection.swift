@@ -63,6 +63,9 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     // MARK: Events
 
+    /// After so long others have their turn: a hundred pipelined requests, or a few hundred kilobytes of a body.
+    private static let turnNanoseconds: Int64 = 1_000_000
+
     /// Reads all that has arrived, but lets others have their turn in between.
     ///
     /// Libdispatch tells of a hang-up once, however much is left to read: so nothing may be left to its telling again.
@@ -71,8 +74,11 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         var now = context.clock.now()
         let buffer = owner.receiveBuffer
         var roundsLeft = 16
+        let start = now
         leftUnread = true
-        receiving: while !isClosed, state.wantsToReceive, roundsLeft > 0 {
+        receiving: while !isClosed, state.wantsToReceive, roundsLeft > 0,
+            now.nanoseconds(since: start) < Self.turnNanoseconds
+        {
             roundsLeft -= 1
             defer { now = context.clock.now() }
             switch socket.receive(into: buffer) {

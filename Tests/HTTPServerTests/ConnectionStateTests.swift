@@ -8,6 +8,7 @@ import Testing
 private struct Driver {
     var state: ConnectionState
     var now = Instant(nanoseconds: 1_000)
+    var admits: ConnectionState.Admits = { _, _ in true }
 
     init(_ change: (inout ServerConfiguration) -> Void = { _ in }) {
         var configuration = ServerConfiguration()
@@ -18,7 +19,7 @@ private struct Driver {
     mutating func receive(_ text: String) -> [ConnectionAction] {
         var actions: [ConnectionAction] = []
         let bytes = Array(text.utf8)
-        if let action = bytes.withUnsafeBufferPointer({ state.received($0, now: now) }) { actions.append(action) }
+        if let action = bytes.withUnsafeBufferPointer({ state.received($0, now: now, admits: admits) }) { actions.append(action) }
         return actions + settle()
     }
 
@@ -29,7 +30,7 @@ private struct Driver {
 
     mutating func settle() -> [ConnectionAction] {
         var actions: [ConnectionAction] = []
-        while let action = state.nextAction(now: now) { actions.append(action) }
+        while let action = state.nextAction(now: now, admits: admits) { actions.append(action) }
         return actions
     }
 
