@@ -71,7 +71,7 @@ struct ConnectionState {
     private(set) var requestStarted: Instant
     private var bodyStarted: Instant
     private var bodyProgressed: Instant
-    private var idleSince: Instant
+    private var lastIdle: Instant
     private var outputProgressed: Instant
 
     init(configuration: ServerConfiguration, now: Instant) {
@@ -80,7 +80,7 @@ struct ConnectionState {
         requestStarted = now
         bodyStarted = now
         bodyProgressed = now
-        idleSince = now
+        lastIdle = now
         outputProgressed = now
     }
 
@@ -103,6 +103,9 @@ struct ConnectionState {
 
     /// Whether nothing of a request has been read and nothing is left to send.
     var isIdle: Bool { phase == .reading && !parser.hasStarted && backlogCount == 0 && output.isEmpty }
+
+    /// Since when it is idle; nil where it is not.
+    var idleSince: Instant? { isIdle ? lastIdle : nil }
 
     var wantsToReceive: Bool {
         switch phase {
@@ -159,7 +162,7 @@ struct ConnectionState {
     mutating func sent(_ count: Int, now: Instant) {
         output.consume(count)
         outputProgressed = now
-        if output.isEmpty, phase == .reading, !parser.hasStarted { idleSince = now }
+        if output.isEmpty, phase == .reading, !parser.hasStarted { lastIdle = now }
     }
 
     /// All connections together hold too much: gives up the body that is being read, if one is.
@@ -195,7 +198,7 @@ struct ConnectionState {
             dropBacklog()
         } else {
             phase = rest == .isDiscarded ? .discarding : .reading
-            idleSince = now
+            lastIdle = now
         }
         return ResponseFraming(version: version, isHead: isHead, keepsAlive: !closes)
     }
@@ -240,7 +243,7 @@ struct ConnectionState {
                 bodyStarted.advanced(byNanoseconds: timeouts.bodyNanoseconds))
         case .reading where parser.hasStarted:
             return requestStarted.advanced(byNanoseconds: timeouts.headNanoseconds)
-        case .reading: return idleSince.advanced(byNanoseconds: timeouts.idleNanoseconds)
+        case .reading: return lastIdle.advanced(byNanoseconds: timeouts.idleNanoseconds)
         case .lingering(let until, _): return until
         case .deciding, .processing, .refusing, .turningAway, .flushing, .closed: return Instant(nanoseconds: .max)
         }
@@ -329,7 +332,7 @@ struct ConnectionState {
         bodyProgressed = now
         guard case .complete = parser.read(bytes, from: &offset) else { return false }
         isReadingBody = false
-        idleSince = now
+        lastIdle = now
         return true
     }
 
