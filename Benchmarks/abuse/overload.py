@@ -135,7 +135,7 @@ def deadlines(server, request, base, seconds, failures):
 
 def leavers(server, request, base, seconds, failures):
     before = server.metrics()
-    load = OpenLoop(server.port, [request, request + b""], 1.2 * base, seconds, shares=[1, 1], leave_after={1: 0.03})
+    load = OpenLoop(server.port, [request, request + b""], 2 * base, seconds, shares=[1, 1], leave_after={1: 0.03})
     sent = load.run()
     time.sleep(0.3)
     after = server.metrics()
@@ -147,7 +147,7 @@ def leavers(server, request, base, seconds, failures):
     gone = grown('swiftlet_rejected_total{reason="disconnected"}')
     answered = sum(of.status == 200 for of in sent)
     wasted = images - answered
-    print(f"clients that leave after 30 ms at 1.2×: {load.left} left, {gone} counted as gone, {images} images computed for "
+    print(f"clients that leave after 30 ms at 2×: {load.left} left, {gone} counted as gone, {images} images computed for "
           f"{answered} answers: {wasted} in vain")
     if wasted > 0.25 * max(1, load.left):
         failures.append("work was done for those who had left")

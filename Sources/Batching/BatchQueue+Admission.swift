@@ -31,17 +31,19 @@ extension BatchQueue {
             throw .queueFull(retryAfterNanoseconds: nanosecondsUntilEmpty(elsewhere: elsewhere))
         }
         let work = pendingWork + elsewhere
-        let workers = Int64(configuration.workerCount)
-        let wait = work.nanoseconds(before: priority) / workers
+        let workerCount = configuration.workerCount
+        let wait = work.nanoseconds(before: priority) / Int64(workerCount)
         if configuration.maxQueueWaitMilliseconds > 0, wait > configuration.maxQueueWaitNanoseconds,
-            work.count >= 2 * configuration.workerCount
+            work.count >= 2 * workerCount
         {
             throw .queueFull(retryAfterNanoseconds: nanosecondsUntilEmpty(elsewhere: elsewhere))
         }
         guard let deadline else { return }
         // Nothing that runs could correct an estimate that refuses everything: an idle queue tries.
         let isIdle = placesInUse == 0 && elsewhere.count == 0
-        let own = max(nanosecondsPerElement, Int64(count) * nanosecondsPerElement / workers)
+        // The last of them comes out with the whole of its batch, which those that come later may fill.
+        let batchSize = worthwhileSize(backlog: work.count + count)
+        let own = Int64(max(1, (count + workerCount - 1) / workerCount) + batchSize - 1) * nanosecondsPerElement
         let predicted = isIdle ? 0 : wait + own + configuration.maxQueueDelayNanoseconds
         guard now.advanced(byNanoseconds: predicted) < deadline else {
             throw .deadline(retryAfterNanoseconds: nanosecondsUntilEmpty(elsewhere: elsewhere))

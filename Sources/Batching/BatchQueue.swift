@@ -241,8 +241,11 @@ extension BatchQueue {
     /// batches grow. So free workers leave one another enough. With a queue delay, which asks for large batches, they are
     /// as large as may be.
     private var worthwhileSize: Int {
+        worthwhileSize(backlog: preparingCount + waiting.count + runningElementCount)
+    }
+
+    func worthwhileSize(backlog: Int) -> Int {
         guard configuration.maxQueueDelayMicroseconds == 0 else { return configuration.maxBatchSize }
-        let backlog = preparingCount + waiting.count + runningElementCount
         return max(1, min(configuration.maxBatchSize, backlog / (2 * configuration.workerCount)))
     }
 

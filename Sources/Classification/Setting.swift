@@ -139,7 +139,7 @@ extension Setting {
             "How long an idle worker waits for more images. 0: batches form by themselves when all workers are busy."),
         Setting(
             "maxQueueWaitMilliseconds", .integer(\.maxQueueWaitMilliseconds, 0...86_400_000),
-            "How long the images before a new request may take, as recent ones took; beyond that 503. 400: who is let in is "
+            "How long the images before a new request may take, as recent ones took; beyond that 503. 350: who is let in is "
                 + "answered within half a second. Two images a thread are always let in; 0 means any time."),
         Setting(
             "maxQueueSize", .integer(\.maxQueueSize, count),

@@ -28,6 +28,9 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     /// The answer to the request that was not admitted last, until it is given.
     private var refusal: Refusal?
 
+    /// What was found out about the request whose body is being read.
+    private var admitted: (target: RequestTarget, requestID: String)?
+
     private struct Refusal {
         var response: Response
         var label: String
@@ -227,7 +230,10 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             method: head.method, path: target.path, parameters: parameters, query: target.query, fields: head.fields,
             authority: head.authority, body: [], peer: peer, received: received, readDone: context.clock.now(),
             id: owner.requestIDs.id(for: head.fields))
-        guard let response = admission(request) else { return true }
+        guard let response = admission(request) else {
+            admitted = (target, request.id)
+            return true
+        }
         refusal = Refusal(response: response, label: label, path: target.path, requestID: request.id)
         return false
     }
@@ -250,11 +256,12 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     private func route(_ incoming: IncomingRequest, _ now: Instant) {
         let head = incoming.head
+        let admitted = admitted.take()
         var exchange = Exchange(
             label: Router.unmatchedLabel, method: head.method, path: nil,
-            requestID: owner.requestIDs.id(for: head.fields), received: incoming.received, readDone: incoming.readDone)
+            requestID: admitted?.requestID ?? owner.requestIDs.id(for: head.fields), received: incoming.received, readDone: incoming.readDone)
         let target: RequestTarget
-        switch parseTarget(head) {
+        switch admitted.map({ .success($0.target) }) ?? parseTarget(head) {
         case .success(let parsed): target = parsed
         case .failure(let error):
             self.exchange = exchange

@@ -228,7 +228,7 @@ struct BatchQueueTests {
         #expect(queue.nanosecondsUntilEmpty(elsewhere: PendingWork()) == 0)
         try enqueue(0..<8, into: &queue)
         _ = queue.startBatch(isScheduled: true, now: start)
-        _ = queue.endBatch(record(size: 4, milliseconds: 40), now: start)
+        _ = queue.endBatch(record(size: 2, milliseconds: 20), now: start)
         // 10 ms an element: the first batch took 2 of 8, and 6 are left for 2 workers.
         #expect(queue.nanosecondsUntilEmpty(elsewhere: PendingWork()) == 30_000_000)
         #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 30_000_000)) {
@@ -236,7 +236,7 @@ struct BatchQueueTests {
         }
         // A fifth of the way to 20 ms, for 5 elements.
         _ = queue.startBatch(isScheduled: true, now: start)
-        _ = queue.endBatch(record(size: 4, milliseconds: 80), now: start)
+        _ = queue.endBatch(record(size: 1, milliseconds: 20), now: start)
         #expect(queue.nanosecondsUntilEmpty(elsewhere: PendingWork()) == 30_000_000)
     }
 
@@ -367,7 +367,7 @@ struct BatchQueueTests {
         }
         try enqueue(0..<4, into: &queue)
         _ = queue.startBatch(isScheduled: true, now: start)
-        _ = queue.endBatch(record(size: 2, milliseconds: 20), now: start)
+        _ = queue.endBatch(record(size: 1, milliseconds: 10), now: start)
         // 10 ms each, on 2 workers: 3 are left of the first ones, and 2 come.
         #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 15_000_000)) {
             try queue.reserve(2, deadline: after(25_000), now: start)

@@ -40,7 +40,9 @@ struct AdmissionTests {
         let all = Array((head + "0123456789" + get).utf8)
         var seen: [String] = []
         for piece in [all[..<min(cut, all.count)], all[min(cut, all.count)...]] where !piece.isEmpty {
-            var action = receive(String(decoding: piece, as: UTF8.self), &state)
+            var action =
+                receive(String(decoding: piece, as: UTF8.self), &state)
+                ?? state.nextAction(now: Instant(nanoseconds: 0), admits: refuses)
             while let present = action {
                 seen.append(target(present) ?? "\(present)")
                 if seen.count == 1 {
