@@ -98,7 +98,8 @@ extension BatchQueue {
     /// - Parameter elsewhere: what the workers have to do for others.
     /// - Throws: as `check`.
     mutating func reserve(
-        _ count: Int, deadline: Instant?, priority: Priority = .usual, elsewhere: PendingWork = PendingWork(), now: Instant
+        _ count: Int, deadline: Instant?, priority: Priority = .usual, elsewhere: PendingWork = PendingWork(),
+        now: Instant
     ) throws(ReservationRefusal) -> ReservationID {
         try check(count, deadline: deadline, priority: priority, elsewhere: elsewhere, now: now)
         defer { nextReservation += 1 }
@@ -131,7 +132,8 @@ extension BatchQueue {
     /// - Returns: nil where the reservation has been cancelled or released; the batch is for the caller to run.
     /// - Precondition: no more elements than places.
     mutating func enqueue(
-        _ element: Element, reservation: ReservationID, preparationNanoseconds: Int64? = nil, canRunHere: Bool, now: Instant
+        _ element: Element, reservation: ReservationID, preparationNanoseconds: Int64? = nil, canRunHere: Bool,
+        now: Instant
     ) -> (batch: Batch?, actions: Actions)? {
         guard var places = reservations[reservation], !places.isCancelled else { return nil }
         precondition(places.arrived < places.count, "more elements than the \(places.count) places reserved")

@@ -152,7 +152,9 @@ extension Batcher {
     }
 
     fileprivate func cancel(_ reservation: UInt64) -> [Element] { withQueue { queue, _ in queue.cancel(reservation) } }
-    fileprivate func release(_ reservation: UInt64) -> [Element] { withQueue { queue, _ in queue.release(reservation) } }
+    fileprivate func release(_ reservation: UInt64) -> [Element] {
+        withQueue { queue, _ in queue.release(reservation) }
+    }
 
     private func perform(_ actions: BatchQueue<Element>.Actions) {
         for _ in 0..<actions.jobCount {

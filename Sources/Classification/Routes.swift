@@ -40,8 +40,10 @@ extension ServiceContext {
     func answerReadiness(_ request: Request, _ responder: Responder) {
         switch state {
         case .ready: responder.respond(.text("ready\n"))
-        case .loading: responder.respond(ServiceFailure.notReady(reason: "loading").response(to: RequestReference(request)))
-        case .draining: responder.respond(ServiceFailure.notReady(reason: "draining").response(to: RequestReference(request)))
+        case .loading:
+            responder.respond(ServiceFailure.notReady(reason: "loading").response(to: RequestReference(request)))
+        case .draining:
+            responder.respond(ServiceFailure.notReady(reason: "draining").response(to: RequestReference(request)))
         }
     }
 
@@ -160,7 +162,8 @@ extension ServiceContext {
         _ runner: ModelRunner, _ reservation: Reservation<PendingImage>, _ responder: Responder
     ) {
         ClassifyJob(
-            images, request: request, deadlineMilliseconds: deadlineMilliseconds(parameters), topK: topK, runner: runner,
+            images, request: request, deadlineMilliseconds: deadlineMilliseconds(parameters), topK: topK,
+            runner: runner,
             reservation: reservation, responder: responder, service: self
         ).start()
     }

@@ -87,7 +87,10 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             switch socket.receive(into: buffer) {
             case .bytes(let count):
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                perform(bytes.withMemoryRebound(to: UInt8.self) { state.received($0, now: now, admits: admits(_:received:)) }, now)
+                perform(
+                    bytes.withMemoryRebound(to: UInt8.self) {
+                        state.received($0, now: now, admits: admits(_:received:))
+                    }, now)
                 proceed(now)
                 account(now)
             case .endOfStream:
@@ -259,7 +262,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         let admitted = admitted.take()
         var exchange = Exchange(
             label: Router.unmatchedLabel, method: head.method, path: nil,
-            requestID: admitted?.requestID ?? owner.requestIDs.id(for: head.fields), received: incoming.received, readDone: incoming.readDone)
+            requestID: admitted?.requestID ?? owner.requestIDs.id(for: head.fields), received: incoming.received,
+            readDone: incoming.readDone)
         let target: RequestTarget
         switch admitted.map({ .success($0.target) }) ?? parseTarget(head) {
         case .success(let parsed): target = parsed

@@ -19,7 +19,9 @@ private struct Driver {
     mutating func receive(_ text: String) -> [ConnectionAction] {
         var actions: [ConnectionAction] = []
         let bytes = Array(text.utf8)
-        if let action = bytes.withUnsafeBufferPointer({ state.received($0, now: now, admits: admits) }) { actions.append(action) }
+        if let action = bytes.withUnsafeBufferPointer({ state.received($0, now: now, admits: admits) }) {
+            actions.append(action)
+        }
         return actions + settle()
     }
 
