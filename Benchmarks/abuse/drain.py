@@ -50,7 +50,9 @@ class Client(threading.Thread):
                 self.lost.append((port, "the connection ended"))
                 return
             self.answered += status == 200
-            self.refused += status == 503
+            if status == 503:
+                self.refused += 1
+                time.sleep(0.02)
             if fields.get("connection") == "close":
                 self.closing += 1
                 return
@@ -118,7 +120,8 @@ def kills(arguments, request, failures):
         answered = sum(client.answered for client in clients)
         print(f"SIGKILL of one of three: {len(own)} requests lost of its {connected} clients, {len(others)} of the others; "
               f"{answered} answered")
-        if others or len(own) > connected:
+        # A client that comes again while the process is being taken apart may lose that request, too.
+        if others or len(own) > 2 * connected:
             failures.append(f"SIGKILL: lost {own}, {others}")
     finally:
         for server in servers:

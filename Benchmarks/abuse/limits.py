@@ -154,7 +154,7 @@ def memory(arguments, jpeg, failures):
         script.close()
         os.chmod(script.name, 0o700)
         launcher = [script.name]
-    flags = [*DRAIN, "--threads", "2", "--max-held-bytes", "24000000"]
+    flags = [*DRAIN, "--threads", "2", "--max-body-bytes", "8000000", "--max-held-bytes", "16000000"]
     options = subprocess.run([arguments.swiftlet, "serve", "--help"], capture_output=True, text=True, check=False).stdout
     if "--max-decode-bytes" in options:
         flags += ["--max-decode-bytes", "20000000"]
@@ -162,9 +162,9 @@ def memory(arguments, jpeg, failures):
     try:
         end = time.monotonic() + 8
         counts, lock = {}, threading.Lock()
-        large = jpeg + bytes(15_000_000)
+        large = jpeg + bytes(7_500_000)
         form, fields = multipart([jpeg] * 60)
-        requests = {"normal": post(jpeg), "15 MB": post(large), "60 images": post(form, fields),
+        requests = {"normal": post(jpeg), "7.6 MB": post(large), "60 images": post(form, fields),
                     "17 MB of coefficients": post(pictures.progressive_jpeg(2896, 2896, 3)),
                     "157 MB of coefficients": post(pictures.progressive_jpeg(5120, 5120, 3, components=3))}
 
@@ -173,19 +173,21 @@ def memory(arguments, jpeg, failures):
                 status = exchange(server.port, requests[name], 20)[0]
                 with lock:
                     counts[name, status] = counts.get((name, status), 0) + 1
+                if status == 503:
+                    time.sleep(0.05)
 
         def promise():
             held = []
             while time.monotonic() < end and server.is_running():
                 try:
                     held.append(connect(server.port))
-                    held[-1].sendall(b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 16000000\r\n\r\n" + bytes(200_000))
+                    held[-1].sendall(b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n" + bytes(200_000))
                 except OSError:
                     time.sleep(0.05)
                 time.sleep(0.01)
 
         threads = [threading.Thread(target=client, args=(name,))
-                   for name, count in (("normal", 4), ("15 MB", 6), ("60 images", 3), ("17 MB of coefficients", 3),
+                   for name, count in (("normal", 4), ("7.6 MB", 6), ("60 images", 3), ("17 MB of coefficients", 3),
                                        ("157 MB of coefficients", 3)) for _ in range(count)]
         threads.append(threading.Thread(target=promise))
         for thread in threads:
