@@ -87,13 +87,15 @@ struct ConnectionState {
     /// The memory of the body of the request that is being answered. Units: bytes.
     private var dispatchedBytes = 0
 
-    /// Bytes of memory that hold bodies for this connection.
+    /// Bytes of memory that hold bodies, pipelined requests and answers for this connection.
     var heldBytes: Int {
-        switch phase {
-        case .reading, .deciding: parser.bodyMemoryBytes
-        case .processing: dispatchedBytes
-        case .refusing, .turningAway, .discarding, .flushing, .lingering, .closed: 0
-        }
+        let body =
+            switch phase {
+            case .reading, .deciding: parser.bodyMemoryBytes
+            case .processing: dispatchedBytes
+            case .refusing, .turningAway, .discarding, .flushing, .lingering, .closed: 0
+            }
+        return body + backlog.count + output.count
     }
 
     private var backlogCount: Int { backlog.count - backlogStart }
@@ -165,10 +167,12 @@ struct ConnectionState {
         if output.isEmpty, phase == .reading, !parser.hasStarted { lastIdle = now }
     }
 
-    /// All connections together hold too much: gives up the body that is being read, if one is.
+    /// All connections together hold too much: gives up the body that is being read, or else a connection that pipelines.
     mutating func holdsTooMuch() -> ConnectionAction? {
-        guard phase == .reading, isReadingBody else { return nil }
-        return refuse(.tooManyBytesHeld(maximum: configuration.maximumHeldBytes))
+        if phase == .reading, isReadingBody {
+            return refuse(.tooManyBytesHeld(maximum: configuration.maximumHeldBytes))
+        }
+        return backlogCount > 0 ? close() : nil
     }
 
     /// Reading or writing has failed.

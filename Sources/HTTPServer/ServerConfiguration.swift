@@ -17,7 +17,8 @@ public struct ServerConfiguration: Sendable, Equatable {
     public var timeouts = Timeouts()
     /// Labels of the routes that a drain's report leaves out: health checks and scrapes, which are nobody's work.
     public var uncountedRoutes: Set<String> = []
-    /// Memory for request bodies held by all connections together; the request that goes beyond is refused.
+    /// Memory for bodies, pipelined requests and answers of all connections together; the request that goes beyond is
+    /// refused, and a connection that pipelines is closed.
     public var maximumHeldBytes = 256 << 20
     /// Bytes of a connection held while a request of it is being answered; then reading stops.
     public var maximumBacklogBytes = 64 << 10

@@ -375,6 +375,20 @@ struct BatchQueueTests {
         _ = try queue.reserve(2, deadline: after(25_001), now: start)
     }
 
+    @Test func aDeadlineMustWaitForTheWholeBatch() throws {
+        var queue = BatchQueue<Int>(configuration: BatcherConfiguration(maxBatchSize: 8, workerCount: 1))
+        let id = try enqueue(0..<1, into: &queue).id
+        _ = queue.startBatch(isScheduled: true, now: start)
+        _ = queue.endBatch(record(size: 1, milliseconds: 10), now: start)
+        _ = queue.release(id)
+        _ = try queue.reserve(16, deadline: nil, now: start)
+        // 16 elements before it, and 7 that may come after it into its batch of 8.
+        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 160_000_000)) {
+            try queue.reserve(1, deadline: after(240_000), now: start)
+        }
+        _ = try queue.reserve(1, deadline: after(240_001), now: start)
+    }
+
     @Test func expiresAnElementWhoseDeadlinePassesInTheQueue() throws {
         var queue = queue(workers: 1)
         try enqueue(0..<1, into: &queue)

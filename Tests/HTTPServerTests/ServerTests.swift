@@ -203,6 +203,25 @@ struct ServerTests {
         #expect(try first.receive().body == half)
     }
 
+    @Test func closesWhoPipelinesWhereThereIsNoRoom() throws {
+        let test = try TestServer { $0.maximumHeldBytes = 80_000 }
+        defer { test.stop() }
+        let requests =
+            "GET /hold/a HTTP/1.1\r\nHost: a\r\n\r\n"
+            + String(
+                repeating: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", count: 1600)
+        let first = try test.client()
+        try first.send(requests)
+        let held = try #require(test.held.wait())
+        let second = try test.client()
+        try second.send(requests)
+        #expect(test.cancelled.wait() == "/hold/a")
+        #expect(test.closed.wait() != nil)
+        held.responder.respond(Response())
+        #expect(try first.receive().status == 200)
+        for _ in 0..<1600 { #expect(try first.receive().text == "hello") }
+    }
+
     @Test func answersAMalformedRequestAndCloses() throws {
         let test = try TestServer()
         defer { test.stop() }
