@@ -1,3 +1,4 @@
+import Batching
 import HTTPServer
 import HTTPTypes
 import Parallelism
@@ -11,6 +12,10 @@ struct ImageParameters: Equatable, Sendable {
     /// `X-Request-Deadline-Ms`, counted from the request's first byte.
     var deadlineMilliseconds: Int?
 
+    /// `X-Request-Priority`.
+    var priority = Priority.usual
+
+    static let priorityField = HTTPField.Name("X-Request-Priority")!
     static let deadlineField = HTTPField.Name("X-Request-Deadline-Ms")!
 
     /// - Parameter takesTopK: whether `top_k` is one of the route's parameters.
@@ -31,6 +36,9 @@ struct ImageParameters: Equatable, Sendable {
             }
         }
         deadlineMilliseconds = try Self.deadlineMilliseconds(request)
+        if let value = request.fields[Self.priorityField] {
+            priority = Priority(requested: value == "0" ? 0 : try Self.positive("X-Request-Priority", value))
+        }
     }
 
     /// What the field says that every inference route reads.

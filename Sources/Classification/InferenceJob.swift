@@ -9,8 +9,7 @@ import Parallelism
 struct InferenceSchedule: Sendable {
     /// From the request's first byte. Units: microseconds. Nil without a deadline.
     var deadlineMicroseconds: Int?
-    /// 0 is the default, 1 the highest.
-    var priority = 0
+    var priority = Priority.usual
     /// What it took to take the images out of the body.
     var readNanoseconds: Int64 = 0
 }
@@ -73,11 +72,15 @@ final class InferenceJob: Sendable {
     /// Sends every image to the workers.
     func start() {
         responder.onCancel { [weak self] in self?.cancel() }
-        let (costs, deadline) = state.withLock { state in
-            (state.images.map { $0?.decodeCost ?? 0 }, state.reservation?.deadline)
+        let (costs, reservation) = state.withLock { state in
+            (state.images.map { $0?.decodeCost ?? 0 }, state.reservation)
         }
+        // Nil where the client has left already.
+        guard let reservation else { return }
         for (index, cost) in costs.enumerated() {
-            let decode = LongDecodes.Decode(owner: ObjectIdentifier(self), deadline: deadline) { turn in
+            let decode = LongDecodes.Decode(
+                owner: ObjectIdentifier(self), deadline: reservation.deadline, urgency: reservation.urgency
+            ) { turn in
                 switch turn {
                 case .hasCome: self.prepare(index)
                 case .isRefused: self.fail(index, .queueFull(places: self.imageCount, retryAfterSeconds: 1))
@@ -129,7 +132,8 @@ final class InferenceJob: Sendable {
             waitedNanoseconds: started.nanoseconds(since: submitted),
             preparedNanoseconds: enqueued.nanoseconds(since: started), enqueued: enqueued)
         // False where the client has gone in the meantime.
-        _ = reservation.enqueue(pending, canRunBatch: true)
+        _ = reservation.enqueue(
+            pending, preparationNanoseconds: pending.preparedNanoseconds, canRunBatch: true)
     }
 
     /// Takes the result of an image, whose batch ran from `start` to `end`.

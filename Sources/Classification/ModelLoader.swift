@@ -48,10 +48,12 @@ struct ModelLoader: Sendable {
             model: model, files: files,
             configuration: BatcherConfiguration(
                 maxBatchSize: settings.maxBatchSize, maxQueueSize: settings.maxQueueSize,
-                maxQueueDelayMicroseconds: settings.maxQueueDelayMicroseconds, workerCount: context.pool.workerCount),
+                maxQueueDelayMicroseconds: settings.maxQueueDelayMicroseconds,
+                maxQueueWaitMilliseconds: settings.maxQueueWaitMilliseconds, workerCount: context.pool.workerCount),
             pool: context.pool, scratch: context.scratch,
             metrics: ModelMetrics(metrics, model: model.name, version: version),
-            flushes: { metrics.flushes.with(model.name, version, $0.rawValue) }, clock: context.clock)
+            flushes: { metrics.flushes.with(model.name, version, $0.rawValue) }, backlog: context.backlog,
+            clock: context.clock)
     }
 }
 

@@ -19,7 +19,8 @@ final class ModelRunner: Sendable {
 
     init(
         model: ClassifierModel, files: DirectoryState, configuration: BatcherConfiguration, pool: WorkerPool,
-        scratch: ThreadScratch, metrics: ModelMetrics, flushes: (FlushReason) -> Counter, clock: any Clock
+        scratch: ThreadScratch, metrics: ModelMetrics, flushes: (FlushReason) -> Counter, backlog: WorkBacklog,
+        clock: any Clock
     ) {
         self.model = model
         self.files = files
@@ -28,7 +29,7 @@ final class ModelRunner: Sendable {
         self.sessions = sessions
         batcher = Batcher(
             configuration: configuration,
-            metrics: BatcherMetrics(batchSize: metrics.batchSize, flushes: flushes), clock: clock,
+            metrics: BatcherMetrics(batchSize: metrics.batchSize, flushes: flushes), backlog: backlog, clock: clock,
             submit: { pool.submit($0) },
             expire: { $0.job.expire($0.index) },
             run: { [statistics] images, _ in

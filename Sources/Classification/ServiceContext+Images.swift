@@ -27,7 +27,8 @@ extension ServiceContext {
             let answer = try makeAnswer(parameters, runner.model)
             let upload = try ImageUpload(request)
             let schedule = InferenceSchedule(
-                deadlineMicroseconds: deadlineMicroseconds(milliseconds: parameters.deadlineMilliseconds))
+                deadlineMicroseconds: deadlineMicroseconds(milliseconds: parameters.deadlineMilliseconds),
+                priority: parameters.priority)
             if case .raw = upload {
                 try begin([.encoded(UploadedImage(request.body))], request, schedule, answer, runner, responder)
                 return

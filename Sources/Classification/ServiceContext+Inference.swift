@@ -32,7 +32,7 @@ extension ServiceContext {
     ) throws(ServiceFailure) {
         let held = Lock<Request?>(request)
         responder.onCancel { _ = held.withLock { $0.take() } }
-        let isAccepted = pool.submit {
+        let isAccepted = jobs.submit(.first) {
             guard let request = held.withLock({ $0.take() }) else { return }
             do throws(ServiceFailure) { try work(request) } catch { self.refuse(error, request, responder, runner) }
         }
@@ -45,20 +45,12 @@ extension ServiceContext {
         _ images: [InferenceInput], _ request: Request, _ schedule: InferenceSchedule, _ answer: any InferenceAnswer,
         _ runner: ModelRunner, _ responder: Responder
     ) throws(ServiceFailure) {
-        let deadline = schedule.deadlineMicroseconds.map {
-            request.received.advanced(byNanoseconds: Int64($0) * 1000)
-        }
         let reservation: Reservation<PendingImage>
         do throws(ReservationRefusal) {
-            reservation = try runner.batcher.reserve(places: images.count, deadline: deadline)
+            reservation = try runner.batcher.reserve(
+                places: images.count, deadline: schedule.deadline(of: request), priority: schedule.priority)
         } catch {
-            switch error {
-            case .queueFull(let nanoseconds):
-                throw .queueFull(places: images.count, retryAfterSeconds: Double(nanoseconds) * 1e-9)
-            case .deadline(let nanoseconds):
-                throw .deadlineUnmeetable(
-                    microseconds: schedule.deadlineMicroseconds ?? 0, retryAfterSeconds: Double(nanoseconds) * 1e-9)
-            }
+            throw ServiceFailure(error, places: images.count, deadlineMicroseconds: schedule.deadlineMicroseconds)
         }
         InferenceJob(
             images, request: request, schedule: schedule, answer: answer, runner: runner, reservation: reservation,

@@ -59,6 +59,7 @@ final class ServiceMetrics: Sendable {
     /// Of a model's versions that answer or were to, 1 or 0.
     let ready: Family<Gauge>
     let loadFailures: Family<Counter>
+    let lostLines: Counter
 
     init(build: BuildInformation, isa: String) {
         self.build = build
@@ -107,6 +108,9 @@ final class ServiceMetrics: Sendable {
             "swiftlet_model_ready", "Whether the version answers: 0 where it could not be loaded.", labels: model)
         loadFailures = registry.counter(
             "swiftlet_model_load_failures_total", "Versions that could not be loaded.", labels: ["model"])
+        lostLines = registry.counter(
+            "swiftlet_log_lines_lost_total", "Lines of the log that could not be written."
+        ).with()
         registry.gauge("swiftlet_build_info", "What is running.", labels: ["version", "revision", "isa"])
             .with(build.version, build.revision, isa).set(1)
         registry.add(ProcessMetrics())

@@ -38,6 +38,9 @@ public final class ServiceProcess: Sendable {
     /// - Throws: what `ClassificationService.start` throws.
     public func run(repository: ModelRepository) throws -> Never {
         handleSignals()
+        say.countLosses(with: service.context.metrics.lostLines)
+        // Bodies of large photos; what small ones take is kept for the next.
+        SystemAllocator.returnBlocks(ofAtLeast: 1 << 20)
         raiseDescriptorLimit()
         let address = try service.start(repository: repository)
         logger.info(
@@ -58,6 +61,8 @@ public final class ServiceProcess: Sendable {
     }
 
     func handleSignals() {
+        // Whoever reads the log may go: that is an error of the write, and no end of the service.
+        signal(SIGPIPE, SIG_IGN)
         handle(SIGHUP) { $0.reload() }
         for number in [SIGTERM, SIGINT] { handle(number) { $0.receivedSignal() } }
     }

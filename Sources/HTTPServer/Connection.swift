@@ -31,6 +31,25 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     /// What `ServerContext.hold` has been told of.
     private var heldBytes = 0
 
+    /// The answer to the request that was not admitted last, until it is given.
+    private var refusal: Refusal?
+
+    /// What was found out about the request whose body is being read.
+    private var admitted: Admitted?
+
+    private struct Refusal {
+        var response: Response
+        var label: String
+        var path: String
+        var requestID: String
+    }
+
+    private struct Admitted {
+        var target: RequestTarget
+        var requestID: String
+        var keyName: String?
+    }
+
     /// The request being answered.
     private struct Exchange {
         var label: String
@@ -68,6 +87,9 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     // MARK: Events
 
+    /// After so long others have their turn: a hundred pipelined requests, or a few hundred kilobytes of a body.
+    private static let turnNanoseconds: Int64 = 1_000_000
+
     /// Reads all that has arrived, but lets others have their turn in between.
     ///
     /// Libdispatch tells of a hang-up once, however much is left to read: so nothing may be left to its telling again.
@@ -76,15 +98,21 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         var now = context.clock.now()
         let buffer = owner.receiveBuffer
         var roundsLeft = 16
+        let start = now
         leftUnread = true
-        receiving: while !isClosed, state.wantsToReceive, roundsLeft > 0 {
+        receiving: while !isClosed, state.wantsToReceive, roundsLeft > 0,
+            now.nanoseconds(since: start) < Self.turnNanoseconds
+        {
             roundsLeft -= 1
             defer { now = context.clock.now() }
             receiveAwaits = .readable
             switch stream.receive(into: buffer) {
             case .bytes(let count):
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                perform(bytes.withMemoryRebound(to: UInt8.self) { state.received($0, now: now) }, now)
+                perform(
+                    bytes.withMemoryRebound(to: UInt8.self) {
+                        state.received($0, now: now, admits: admits(_:received:))
+                    }, now)
                 proceed(now)
                 account(now)
             case .endOfStream:
@@ -151,11 +179,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     /// Does all that can be done without a further event.
     private func proceed(_ now: Instant) {
         while !isClosed {
-            if let action = state.nextAction(now: now) {
+            if let action = state.nextAction(now: now, admits: admits(_:received:)) {
                 perform(action, now)
-            } else if let head = state.takeHead(), let refusal = refusal(head) {
-                state.refuseBody()
-                refuse(head, refusal, now)
             } else if state.output.isEmpty || !send(now) {
                 return
             }
@@ -229,6 +254,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 crossOriginFields: crossOriginFields(head), received: state.requestStarted, readDone: now)
             let fields: HTTPFields = rejection.status == .serviceUnavailable ? [.retryAfter: "1"] : [:]
             finish(error: rejection.status, detail: rejection.detail, fields: fields, now)
+        case .turnAway(let head): turnAway(head, now)
         case .cancel:
             context.noteRejection(.disconnected)
             exchange?.pending?.cancel()
@@ -239,23 +265,50 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         }
     }
 
-    /// Answers at once where the body would be sent for nothing.
-    private func decide(_ head: RequestHead, _ now: Instant) {
-        if let refusal = refusal(head) { return refuse(head, refusal, now) }
-        if case .success(let target) = parseTarget(head), case .handler = router.match(head.method, target) {
-            return state.proceed(now: now)
+    /// Whether the body behind `head` is to be read. `state` must not be touched: it asks.
+    private func admits(_ head: RequestHead, received: Instant) -> Bool {
+        guard let target = try? RequestTarget(head.target),
+            case .handler(let endpoint, let label, let parameters) = router.match(head.method, target)
+        else { return true }
+        let requestID = owner.requestIDs.id(for: head.fields)
+        let response: Response?
+        var keyName: String?
+        switch decision(endpoint, head) {
+        case .refused(let refusal):
+            response = errorResponse(
+                refusal.status, detail: refusal.detail, fields: refusal.fields, requestID: requestID, path: target.path)
+        case .granted(let name):
+            keyName = name
+            response = endpoint.admission.flatMap { admission in
+                admission(
+                    Request(
+                        method: head.method, path: target.path, parameters: parameters, query: target.query,
+                        fields: head.fields, authority: head.authority, body: [], peer: peer, keyName: name,
+                        received: received, readDone: context.clock.now(), id: requestID))
+            }
         }
-        route(IncomingRequest(head: head, body: [], received: state.requestStarted, readDone: now), now)
+        guard let response else {
+            admitted = Admitted(target: target, requestID: requestID, keyName: keyName)
+            return true
+        }
+        refusal = Refusal(response: response, label: label, path: target.path, requestID: requestID)
+        return false
     }
 
-    private func refuse(
-        _ head: RequestHead, _ reason: (refusal: AccessRefusal, label: String, path: String), _ now: Instant
-    ) {
+    private func turnAway(_ head: RequestHead, _ now: Instant) {
+        guard let refusal = refusal.take() else { preconditionFailure("nobody has refused this") }
         exchange = Exchange(
-            label: reason.label, method: head.method, path: reason.path,
-            requestID: owner.requestIDs.id(for: head.fields),
+            label: refusal.label, method: head.method, path: refusal.path, requestID: refusal.requestID,
             crossOriginFields: crossOriginFields(head), received: state.requestStarted, readDone: now)
-        finish(error: reason.refusal.status, detail: reason.refusal.detail, fields: reason.refusal.fields, now)
+        finish(refusal.response, now)
+    }
+
+    /// Answers at once where the body would be sent for nothing.
+    private func decide(_ head: RequestHead, _ now: Instant) {
+        if case .success(let target) = parseTarget(head), case .handler = router.match(head.method, target) {
+            return admits(head, received: state.requestStarted) ? state.proceed(now: now) : turnAway(head, now)
+        }
+        route(IncomingRequest(head: head, body: [], received: state.requestStarted, readDone: now), now)
     }
 
     private func noteHandshake(_ result: HandshakeResult) {
@@ -265,12 +318,13 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     private func route(_ incoming: IncomingRequest, _ now: Instant) {
         let head = incoming.head
+        let admitted = admitted.take()
         var exchange = Exchange(
             label: Router.unmatchedLabel, method: head.method, path: nil,
-            requestID: owner.requestIDs.id(for: head.fields), crossOriginFields: crossOriginFields(head),
-            received: incoming.received, readDone: incoming.readDone)
+            requestID: admitted?.requestID ?? owner.requestIDs.id(for: head.fields),
+            crossOriginFields: crossOriginFields(head), received: incoming.received, readDone: incoming.readDone)
         let target: RequestTarget
-        switch parseTarget(head) {
+        switch admitted.map({ .success($0.target) }) ?? parseTarget(head) {
         case .success(let parsed): target = parsed
         case .failure(let error):
             self.exchange = exchange
@@ -282,7 +336,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         case .handler(let endpoint, let label, let parameters):
             exchange.label = label
             let keyName: String?
-            switch decision(endpoint, head) {
+            switch admitted.map({ .granted(keyName: $0.keyName) }) ?? decision(endpoint, head) {
             case .granted(let name): keyName = name
             case .refused(let refusal):
                 self.exchange = exchange
@@ -337,13 +391,20 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private func finish(
         error status: HTTPResponse.Status, detail: String, fields: HTTPFields = [:], _ now: Instant
     ) {
+        finish(
+            errorResponse(
+                status, detail: detail, fields: fields, requestID: exchange?.requestID ?? "", path: exchange?.path), now)
+    }
+
+    private func errorResponse(
+        _ status: HTTPResponse.Status, detail: String, fields: HTTPFields, requestID: String, path: String?
+    ) -> Response {
         let (contentType, body) = context.errorBody(
             ErrorDescription(
-                status: status, title: status.reasonPhrase, detail: detail, requestID: exchange?.requestID ?? "",
-                path: exchange?.path))
+                status: status, title: status.reasonPhrase, detail: detail, requestID: requestID, path: path))
         var response = Response(status: status, contentType: contentType, body: body)
         response.fields.append(contentsOf: fields)
-        finish(response, now)
+        return response
     }
 
     /// Writes the answer to the request at hand.

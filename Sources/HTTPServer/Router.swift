@@ -10,6 +10,8 @@ public struct Router: Sendable {
     struct Endpoint: Sendable {
         var handler: Handler
         var access: RouteAccess
+        /// Looks at requests before their bodies are read.
+        var admission: Admission?
     }
 
     struct Route: Sendable {
@@ -48,9 +50,10 @@ public struct Router: Sendable {
     /// - Parameters:
     ///   - label: what the route is called in metrics; the pattern where nil.
     ///   - access: who may use it. Whoever forgets it has no open route.
+    ///   - admission: whether a request's body is to be read at all.
     public mutating func add(
         _ method: HTTPRequest.Method, _ pattern: String, label: String? = nil, access: RouteAccess = .inference,
-        handler: @escaping Handler
+        admission: Admission? = nil, handler: @escaping Handler
     ) {
         precondition(pattern.utf8.first == 0x2F, "a pattern begins with a slash: \(pattern)")
         let segments = pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
@@ -60,7 +63,7 @@ public struct Router: Sendable {
             if pattern.contains("{") { patterns.append(index) } else { literals[pattern] = index }
         }
         precondition(routes[index].handlers[method] == nil, "two handlers for \(method) \(pattern)")
-        let endpoint = Endpoint(handler: handler, access: access)
+        let endpoint = Endpoint(handler: handler, access: access, admission: admission)
         routes[index].handlers[method] = endpoint
         if method == .get, routes[index].handlers[.head] == nil { routes[index].handlers[.head] = endpoint }
         let methods = routes[index].handlers.keys.map(\.rawValue) + ["OPTIONS"]

@@ -1,3 +1,4 @@
+import Batching
 import HTTPServer
 import HTTPTypes
 import OpenInference
@@ -46,7 +47,8 @@ extension ServiceContext {
         let asked = deadlineMicroseconds(milliseconds: try ImageParameters.deadlineMilliseconds(request))
         let schedule = InferenceSchedule(
             deadlineMicroseconds: [asked, inference.timeoutMicroseconds].compactMap(\.self).min(),
-            priority: inference.priority, readNanoseconds: clock.now().nanoseconds(since: start))
+            priority: Priority(requested: inference.priority),
+            readNanoseconds: clock.now().nanoseconds(since: start))
         try begin(images, request, schedule, answer, runner, responder)
     }
 }

@@ -25,17 +25,20 @@ enum V2Routes {
         router.add(.get, live, access: .open) { _, responder in responder.respond(Response()) }
         router.add(.get, ready, access: .open) { service.answerV2Readiness($0, $1) }
         router.add(.get, allStatistics, access: .inference) { service.answerAllStatistics($0, $1) }
-        let modelRoutes: [(method: HTTPRequest.Method, label: String, handler: Handler)] = [
-            (.get, model, { service.describeV2Model($0, $1) }),
-            (.get, modelReady, { service.answerModelReadiness($0, $1) }),
-            (.get, config, { service.answerConfiguration($0, $1) }),
-            (.get, statistics, { service.answerStatistics($0, $1) }),
-            (.post, infer, service.decodingBodies { service.infer($0, $1) }),
+        let modelRoutes: [(method: HTTPRequest.Method, label: String, admission: Admission?, handler: Handler)] = [
+            (.get, model, nil, { service.describeV2Model($0, $1) }),
+            (.get, modelReady, nil, { service.answerModelReadiness($0, $1) }),
+            (.get, config, nil, { service.answerConfiguration($0, $1) }),
+            (.get, statistics, nil, { service.answerStatistics($0, $1) }),
+            (.post, infer, service.v2Admission, service.decodingBodies { service.infer($0, $1) }),
         ]
         for route in modelRoutes {
-            router.add(route.method, route.label, access: .inference, handler: route.handler)
+            router.add(
+                route.method, route.label, access: .inference, admission: route.admission, handler: route.handler)
             let versioned = model + "/versions/{version}" + route.label.dropFirst(model.count)
-            router.add(route.method, versioned, label: route.label, access: .inference, handler: route.handler)
+            router.add(
+                route.method, versioned, label: route.label, access: .inference, admission: route.admission,
+                handler: route.handler)
         }
     }
 }

@@ -1,0 +1,61 @@
+import Batching
+import HTTPServer
+import Parallelism
+
+/// Who is let in, told when the head of a request has been read. What else is wrong with it is left to its handler.
+extension ServiceContext {
+    /// For the routes that take images in the forms of `/v1`.
+    func imageAdmission(takesTopK: Bool) -> Admission {
+        { request in
+            guard let parameters = try? ImageParameters(request, takesTopK: takesTopK),
+                let runner = try? self.catalogue.runner(model: parameters.model, version: parameters.version)
+            else { return nil }
+            let schedule = InferenceSchedule(
+                deadlineMicroseconds: self.deadlineMicroseconds(milliseconds: parameters.deadlineMilliseconds),
+                priority: parameters.priority)
+            return self.refusal(request, schedule, runner)
+        }
+    }
+
+    /// For the Open Inference Protocol, whose priority stands in the body: refused is what even the highest would be.
+    var v2Admission: Admission {
+        { request in
+            guard let runner = try? self.runner(of: request) else { return nil }
+            let milliseconds = try? ImageParameters.deadlineMilliseconds(request)
+            let schedule = InferenceSchedule(
+                deadlineMicroseconds: self.deadlineMicroseconds(milliseconds: milliseconds),
+                priority: Priority(requested: Priority.levels.lowerBound))
+            return self.refusal(request, schedule, runner)
+        }
+    }
+
+    private func refusal(_ request: Request, _ schedule: InferenceSchedule, _ runner: ModelRunner) -> Response? {
+        do throws(ReservationRefusal) {
+            try runner.batcher.check(places: 1, deadline: schedule.deadline(of: request), priority: schedule.priority)
+            return nil
+        } catch {
+            let failure = ServiceFailure(error, places: 1, deadlineMicroseconds: schedule.deadlineMicroseconds)
+            metrics.reject(failure)
+            runner.statistics.failed(nanoseconds: clock.now().nanoseconds(since: request.received))
+            return failure.response(to: RequestReference(request))
+        }
+    }
+}
+
+extension InferenceSchedule {
+    func deadline(of request: Request) -> Instant? {
+        deadlineMicroseconds.map { request.received.advanced(byNanoseconds: Int64($0) * 1000) }
+    }
+}
+
+extension ServiceFailure {
+    init(_ refusal: ReservationRefusal, places: Int, deadlineMicroseconds: Int?) {
+        switch refusal {
+        case .queueFull(let nanoseconds):
+            self = .queueFull(places: places, retryAfterSeconds: Double(nanoseconds) * 1e-9)
+        case .deadline(let nanoseconds):
+            self = .deadlineUnmeetable(
+                microseconds: deadlineMicroseconds ?? 0, retryAfterSeconds: Double(nanoseconds) * 1e-9)
+        }
+    }
+}
