@@ -48,7 +48,7 @@ struct BatchQueue<Element> {
     }
 
     private struct Places {
-        var count: Int
+        let count: Int
         var deadline: Instant?
         var priority: Priority
         var urgency: Urgency

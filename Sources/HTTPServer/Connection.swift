@@ -393,7 +393,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     ) {
         finish(
             errorResponse(
-                status, detail: detail, fields: fields, requestID: exchange?.requestID ?? "", path: exchange?.path), now)
+                status, detail: detail, fields: fields, requestID: exchange?.requestID ?? "", path: exchange?.path), now
+        )
     }
 
     private func errorResponse(

@@ -323,7 +323,7 @@ struct ConnectionState {
                 isReadingBody = true
                 bodyStarted = now
                 if parser.head.expectsContinue, offset == bytes.count {
-                        note(parser.head)
+                    note(parser.head)
                     phase = .deciding
                     return .decide(parser.head)
                 }
