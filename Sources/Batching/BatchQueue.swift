@@ -4,8 +4,9 @@ import Parallelism
 /// The dynamic batcher's logic: takes events and the time, and says what is to be done. No thread, clock or lock.
 ///
 /// An element's way: `reserve` takes places for a request, before its elements are prepared (decoded); `enqueue` puts a
-/// prepared element into the queue; `startBatch` takes elements out of it, oldest first; `release` gives the places
-/// back. So `maxQueueSize` bounds everything between a request's arrival and its answer.
+/// prepared element into the queue; `startBatch` takes elements out of it, the most urgent first; `release` gives the
+/// places back. So `maxQueueSize` bounds everything between a request's arrival and its answer, and `maxQueueWait…` how
+/// long it takes.
 ///
 /// `workerCount` *slots* bound how many batches run at a time. A slot is either running, or scheduled (a job that will
 /// start a batch is in the workers' own queue), or free. While elements are ready, none is left free that could serve them.
@@ -14,7 +15,7 @@ struct BatchQueue<Element> {
 
     let configuration: BatcherConfiguration
 
-    private var waiting = Deque<Entry>()
+    private var waiting = UrgencyQueue<Entry>()
     private var reservations: [ReservationID: Places] = [:]
     private var nextReservation: ReservationID = 0
     private var isDraining = false
@@ -25,32 +26,40 @@ struct BatchQueue<Element> {
 
     /// Places taken, by whatever is being prepared, waits, runs or has not been answered.
     private(set) var placesInUse = 0
-    /// Elements that have a place and will come, but are not here yet.
-    private(set) var preparingCount = 0
+    /// Elements that have a place and will come, but are not here yet; a lane for each level of priority.
+    private(set) var preparing = SIMD16<Int64>.zero
+    /// Those in `waiting`, likewise.
+    private(set) var waitingByLevel = SIMD16<Int64>.zero
     private(set) var scheduledCount = 0
     private(set) var runningCount = 0
     /// The elements of the batches that run.
-    private var runningElementCount = 0
+    private(set) var runningElementCount = 0
     /// Moving average over recent batches of their time divided by their size; nil before the first.
-    private(set) var nanosecondsPerElement: Double?
+    private(set) var batchNanosecondsPerElement: Double?
+    /// Moving average over recent elements of the time that their preparation took.
+    private(set) var preparationNanoseconds: Double?
 
     private struct Entry {
         var element: Element
         var reservation: ReservationID
         var deadline: Instant?
+        var level: Int
         var enqueuedAt: Instant
     }
 
     private struct Places {
         var count: Int
         var deadline: Instant?
+        var priority: Priority
+        var urgency: Urgency
         var arrived = 0
         var isCancelled = false
 
         var preparing: Int { isCancelled ? 0 : count - arrived }
+        var lane: Int { priority.level - 1 }
     }
 
-    /// Elements to be run together now, oldest first.
+    /// Elements to be run together now, the most urgent first.
     struct Batch {
         var elements: [Element]
         var reason: FlushReason
@@ -72,6 +81,8 @@ struct BatchQueue<Element> {
 
     var waitingCount: Int { waiting.count }
 
+    var preparingCount: Int { Int(preparing.wrappedSum()) }
+
     /// The last batches, the latest at the end.
     var recentBatches: [BatchRecord] { Array(records) }
 
@@ -84,47 +95,60 @@ struct BatchQueue<Element> {
 extension BatchQueue {
     /// Takes `count` places, all or none.
     ///
-    /// - Throws: `queueFull` where fewer are free; `deadline` where, as recent batches ran, the last of the elements
-    ///   would be ready too late; in an idle queue only where it has passed.
+    /// - Parameter elsewhere: what the workers have to do for others.
+    /// - Throws: as `check`.
     mutating func reserve(
-        _ count: Int, deadline: Instant?, now: Instant
+        _ count: Int, deadline: Instant?, priority: Priority = .usual, elsewhere: PendingWork = PendingWork(),
+        now: Instant
     ) throws(ReservationRefusal) -> ReservationID {
-        precondition(count >= 1, "a reservation of \(count) places")
-        let retryAfter = nanoseconds(toRun: max(placesInUse, count))
-        guard count <= configuration.maxQueueSize - placesInUse else {
-            throw .queueFull(retryAfterNanoseconds: retryAfter)
-        }
-        if let deadline {
-            // Nothing that runs could correct an estimate that refuses everything: an idle queue tries.
-            let isIdle = placesInUse == 0
-            let predicted =
-                isIdle ? 0 : nanoseconds(toRun: placesInUse + count) + configuration.maxQueueDelayNanoseconds
-            guard now.advanced(byNanoseconds: predicted) < deadline else {
-                throw .deadline(retryAfterNanoseconds: retryAfter)
-            }
-        }
+        try check(count, deadline: deadline, priority: priority, elsewhere: elsewhere, now: now)
         defer { nextReservation += 1 }
-        reservations[nextReservation] = Places(count: count, deadline: deadline)
+        let places = Places(
+            count: count, deadline: deadline, priority: priority, urgency: priority.urgency(arrival: now))
+        reservations[nextReservation] = places
         placesInUse += count
-        preparingCount += count
+        preparing[places.lane] += Int64(count)
         return nextReservation
+    }
+
+    /// Takes further places for a request that turns out to have more elements, all or none.
+    ///
+    /// - Throws: `queueFull` where fewer are free. How long it will take is no reason: the request has been let in.
+    mutating func grow(_ reservation: ReservationID, to count: Int) throws(ReservationRefusal) {
+        guard let places = reservations[reservation], !places.isCancelled else { return }
+        let growth = count - places.count
+        guard growth <= configuration.maxQueueSize - placesInUse else {
+            throw .queueFull(retryAfterNanoseconds: nanosecondsUntilEmpty(elsewhere: PendingWork()))
+        }
+        reservations[reservation]!.count = count
+        placesInUse += growth
+        preparing[places.lane] += Int64(growth)
     }
 
     /// Puts an element into one of its reservation's places. A worker of the pool that ends its job with this may run
     /// a batch at once, which saves a lone element the way through the workers' queue: `canRunHere`.
     ///
+    /// - Parameter preparationNanoseconds: what it took a worker to prepare it, where one has.
     /// - Returns: nil where the reservation has been cancelled or released; the batch is for the caller to run.
     /// - Precondition: no more elements than places.
     mutating func enqueue(
-        _ element: Element, reservation: ReservationID, canRunHere: Bool, now: Instant
+        _ element: Element, reservation: ReservationID, preparationNanoseconds: Int64? = nil, canRunHere: Bool,
+        now: Instant
     ) -> (batch: Batch?, actions: Actions)? {
         guard var places = reservations[reservation], !places.isCancelled else { return nil }
         precondition(places.arrived < places.count, "more elements than the \(places.count) places reserved")
         places.arrived += 1
         reservations[reservation] = places
-        preparingCount -= 1
-        waiting.append(
-            Entry(element: element, reservation: reservation, deadline: places.deadline, enqueuedAt: now))
+        preparing[places.lane] -= 1
+        waitingByLevel[places.lane] += 1
+        if let latest = preparationNanoseconds.map(Double.init) {
+            // Slower than batches': pictures differ more in size than batches do.
+            self.preparationNanoseconds = self.preparationNanoseconds.map { $0 + (latest - $0) / 16 } ?? latest
+        }
+        waiting.insert(
+            Entry(
+                element: element, reservation: reservation, deadline: places.deadline, level: places.priority.level,
+                enqueuedAt: now), places.urgency)
         if let deadline = places.deadline { earliestDeadline = min(deadline, earliestDeadline ?? deadline) }
         // While others are being prepared they are worth waiting for, but not when there are as many as are worth a batch.
         if canRunHere, preparingCount == 0 || waiting.count >= worthwhileSize {
@@ -153,7 +177,7 @@ extension BatchQueue {
         if records.count == Self.recordCapacity { records.removeFirst() }
         records.append(record)
         let latest = Double(record.computeNanoseconds) / Double(record.size)
-        nanosecondsPerElement = nanosecondsPerElement.map { $0 + (latest - $0) / 5 } ?? latest
+        batchNanosecondsPerElement = batchNanosecondsPerElement.map { $0 + (latest - $0) / 5 } ?? latest
         return settle(now)
     }
 
@@ -177,7 +201,7 @@ extension BatchQueue {
     /// - Returns: the elements removed.
     mutating func cancel(_ reservation: ReservationID) -> [Element] {
         guard let places = reservations[reservation], !places.isCancelled else { return [] }
-        preparingCount -= places.preparing
+        preparing[places.lane] -= Int64(places.preparing)
         reservations[reservation]!.isCancelled = true
         return remove { $0.reservation == reservation }
     }
@@ -201,20 +225,17 @@ extension BatchQueue {
 // MARK: - Rules
 
 extension BatchQueue {
-    /// How long `count` elements take with all workers at the rate of recent batches, and one at the least.
-    func nanoseconds(toRun count: Int) -> Int64 {
-        guard count > 0, let each = nanosecondsPerElement else { return 0 }
-        return Int64(max(each, Double(count) * each / Double(configuration.workerCount)))
-    }
-
     private func isReady(_ now: Instant) -> Bool {
-        guard let oldest = waiting.first else { return false }
+        guard !waiting.isEmpty else { return false }
         return configuration.maxQueueDelayMicroseconds == 0 || isDraining
-            || waiting.count >= configuration.maxBatchSize || dueTime(of: oldest) <= now
+            || waiting.count >= configuration.maxBatchSize || dueTime <= now
     }
 
-    private func dueTime(of entry: Entry) -> Instant {
-        entry.enqueuedAt.advanced(byNanoseconds: configuration.maxQueueDelayNanoseconds)
+    /// When the queue delay of the element that has waited longest is over.
+    ///
+    /// - Precondition: one waits.
+    private var dueTime: Instant {
+        waiting.elements.map(\.enqueuedAt).min()!.advanced(byNanoseconds: configuration.maxQueueDelayNanoseconds)
     }
 
     /// How many elements are worth running together. The first of a batch waits for the last, which pays only where
@@ -222,8 +243,11 @@ extension BatchQueue {
     /// batches grow. So free workers leave one another enough. With a queue delay, which asks for large batches, they are
     /// as large as may be.
     private var worthwhileSize: Int {
+        worthwhileSize(backlog: preparingCount + waiting.count + runningElementCount)
+    }
+
+    func worthwhileSize(backlog: Int) -> Int {
         guard configuration.maxQueueDelayMicroseconds == 0 else { return configuration.maxBatchSize }
-        let backlog = preparingCount + waiting.count + runningElementCount
         return max(1, min(configuration.maxBatchSize, backlog / (2 * configuration.workerCount)))
     }
 
@@ -240,12 +264,11 @@ extension BatchQueue {
             } else {
                 configuration.maxQueueDelayMicroseconds > 0 ? .delay : .idle
             }
-        let entries = waiting.prefix(size)
-        let batch = Batch(
+        let entries = waiting.removeFirst(size)
+        for entry in entries { waitingByLevel[entry.level - 1] -= 1 }
+        return Batch(
             elements: entries.map(\.element), reason: reason,
             waitNanoseconds: entries.map { now.nanoseconds(since: $0.enqueuedAt) })
-        waiting.removeFirst(size)
-        return batch
     }
 
     /// After each event: lets go of what is late, fills free slots with jobs, and sets the alarm.
@@ -259,8 +282,8 @@ extension BatchQueue {
             let free = configuration.workerCount - runningCount - scheduledCount
             actions.jobCount = max(0, min(free, batches - scheduledCount))
             scheduledCount += actions.jobCount
-        } else if let oldest = waiting.first {
-            arm(dueTime(of: oldest), in: &actions)
+        } else if !waiting.isEmpty {
+            arm(dueTime, in: &actions)
         }
         if let deadline = earliestDeadline { arm(deadline, in: &actions) }
         return actions
@@ -275,13 +298,13 @@ extension BatchQueue {
     private mutating func expire(_ now: Instant) -> [Element] {
         guard let earliest = earliestDeadline, earliest <= now else { return [] }
         let expired = remove { entry in entry.deadline.map { $0 <= now } ?? false }
-        earliestDeadline = waiting.lazy.compactMap(\.deadline).min()
+        earliestDeadline = waiting.elements.lazy.compactMap(\.deadline).min()
         return expired
     }
 
     private mutating func remove(where isRemoved: (Entry) -> Bool) -> [Element] {
-        let removed = waiting.filter(isRemoved).map(\.element)
-        if !removed.isEmpty { waiting.removeAll(where: isRemoved) }
-        return removed
+        let removed = waiting.removeAll(where: isRemoved)
+        for entry in removed { waitingByLevel[entry.level - 1] -= 1 }
+        return removed.map(\.element)
     }
 }

@@ -17,7 +17,7 @@ import Parallelism
 /// - No job is passed over: a batch waits for the preparations that were queued before it, at most `maxQueueSize` of
 ///   them, and a preparation for at most `workerCount` batch jobs. A worker runs one batch a job and then takes the
 ///   queue's head again, so that a stream of batches starves neither preparations nor another model's batcher.
-/// - Elements leave in the order in which they were enqueued.
+/// - Elements leave in the order of their requests' priority and age.
 /// - A worker that has just enqueued an element runs a batch on the spot when nothing else is being prepared (a lone
 ///   request pays for no second way through the queue) or when as many are ready as are worth a batch.
 /// - Workers need no barrier between them.
@@ -26,7 +26,8 @@ import Parallelism
 public final class Batcher<Element: Sendable>: Sendable {
     public typealias Work = @Sendable () -> Void
 
-    private let queue: Lock<BatchQueue<Element>>
+    private let queue: Lock<State>
+    private let backlog: WorkBacklog
     private let metrics: BatcherMetrics
     private let clock: any Clock
     private let submit: @Sendable (@escaping Work) -> Bool
@@ -34,7 +35,14 @@ public final class Batcher<Element: Sendable>: Sendable {
     private let expire: @Sendable (Element) -> Void
     private let runBatch: @Sendable ([Element], FlushReason) -> Void
 
+    private struct State {
+        var queue: BatchQueue<Element>
+        /// What the backlog knows of the queue's work.
+        var published = PendingWork()
+    }
+
     /// - Parameters:
+    ///   - backlog: shared with whatever else has batches run by the same workers.
     ///   - submit: puts a job at the end of the workers' queue; false when it is full, whereupon it is tried again a
     ///     millisecond later.
     ///   - wakeAfter: calls its argument once, after so many nanoseconds, on any thread.
@@ -42,7 +50,8 @@ public final class Batcher<Element: Sendable>: Sendable {
     ///   - run: runs a batch of 1 to `maxBatchSize` elements on the calling worker, and returns when it is done. The
     ///     elements carry with them whom to tell.
     public init(
-        configuration: BatcherConfiguration, metrics: BatcherMetrics, clock: any Clock = MonotonicClock(),
+        configuration: BatcherConfiguration, metrics: BatcherMetrics, backlog: WorkBacklog = WorkBacklog(),
+        clock: any Clock = MonotonicClock(),
         submit: @escaping @Sendable (@escaping Work) -> Bool,
         wakeAfter: @escaping @Sendable (_ nanoseconds: Int64, @escaping Work) -> Void = { nanoseconds, work in
             DispatchQueue.global().asyncAfter(
@@ -51,7 +60,8 @@ public final class Batcher<Element: Sendable>: Sendable {
         expire: @escaping @Sendable (Element) -> Void,
         run: @escaping @Sendable ([Element], FlushReason) -> Void
     ) {
-        queue = Lock(BatchQueue(configuration: configuration))
+        queue = Lock(State(queue: BatchQueue(configuration: configuration)))
+        self.backlog = backlog
         self.metrics = metrics
         self.clock = clock
         self.submit = submit
@@ -62,42 +72,74 @@ public final class Batcher<Element: Sendable>: Sendable {
 
     /// Takes a place for each of a request's elements, before any of them is prepared.
     ///
-    /// - Throws: `queueFull` where fewer places are free; `deadline` where recent batches say that the answer would be
-    ///   late. Nothing is taken then.
+    /// - Throws: `queueFull` where fewer places are free, or where recent batches say that its turn would come too late;
+    ///   `deadline` where they say that the answer would. Nothing is taken then.
     /// - Precondition: `places` is at least 1.
     public func reserve(
-        places: Int, deadline: Instant? = nil
+        places: Int, deadline: Instant? = nil, priority: Priority = .usual
     ) throws(ReservationRefusal) -> Reservation<Element> {
         let now = clock.now()
-        let id = try queue.withLock { queue throws(ReservationRefusal) in
-            try queue.reserve(places, deadline: deadline, now: now)
+        let id = try withQueue { (queue, elsewhere) throws(ReservationRefusal) in
+            try queue.reserve(places, deadline: deadline, priority: priority, elsewhere: elsewhere, now: now)
         }
-        return Reservation(batcher: self, id: id, deadline: deadline)
+        return Reservation(batcher: self, id: id, deadline: deadline, urgency: priority.urgency(arrival: now))
+    }
+
+    /// Whether `reserve` would take places now, without taking them: for requests whose body has not been read.
+    ///
+    /// - Throws: as `reserve`.
+    public func check(
+        places: Int, deadline: Instant? = nil, priority: Priority = .usual
+    ) throws(ReservationRefusal) {
+        let now = clock.now()
+        try withQueue { (queue, elsewhere) throws(ReservationRefusal) in
+            try queue.check(places, deadline: deadline, priority: priority, elsewhere: elsewhere, now: now)
+        }
     }
 
     /// From now on no element waits for a batch to fill.
     public func drain() {
         let now = clock.now()
-        perform(queue.withLock { $0.drain(now: now) })
+        perform(withQueue { queue, _ in queue.drain(now: now) })
     }
 
     /// Prepared elements that no batch has taken yet.
-    public var waitingCount: Int { queue.withLock { $0.waitingCount } }
+    public var waitingCount: Int { queue.withLock { $0.queue.waitingCount } }
 
     /// Places taken by requests that have not been answered.
-    public var placesInUse: Int { queue.withLock { $0.placesInUse } }
+    public var placesInUse: Int { queue.withLock { $0.queue.placesInUse } }
 
     /// The last 64 batches, the latest at the end.
-    public var recentBatches: [BatchRecord] { queue.withLock { $0.recentBatches } }
+    public var recentBatches: [BatchRecord] { queue.withLock { $0.queue.recentBatches } }
+
+    /// Every change of the queue goes through here: it tells the backlog.
+    ///
+    /// - Parameter body: takes the queue and what the workers have to do for others.
+    private func withQueue<Result, Failure: Error>(
+        _ body: (inout BatchQueue<Element>, _ elsewhere: PendingWork) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try queue.withLock { (state) throws(Failure) in
+            defer {
+                let work = state.queue.pendingWork
+                backlog.replace(state.published, by: work)
+                state.published = work
+            }
+            return try body(&state.queue, backlog.total - state.published)
+        }
+    }
 }
 
 // MARK: - The queue's actions
 
 extension Batcher {
-    fileprivate func enqueue(_ element: Element, reservation: UInt64, canRunBatch: Bool) -> Bool {
+    fileprivate func enqueue(
+        _ element: Element, reservation: UInt64, preparationNanoseconds: Int64?, canRunBatch: Bool
+    ) -> Bool {
         let now = clock.now()
-        let outcome = queue.withLock {
-            $0.enqueue(element, reservation: reservation, canRunHere: canRunBatch, now: now)
+        let outcome = withQueue { queue, _ in
+            queue.enqueue(
+                element, reservation: reservation, preparationNanoseconds: preparationNanoseconds,
+                canRunHere: canRunBatch, now: now)
         }
         guard let outcome else { return false }
         perform(outcome.actions)
@@ -105,15 +147,21 @@ extension Batcher {
         return true
     }
 
-    fileprivate func cancel(_ reservation: UInt64) -> [Element] { queue.withLock { $0.cancel(reservation) } }
-    fileprivate func release(_ reservation: UInt64) -> [Element] { queue.withLock { $0.release(reservation) } }
+    fileprivate func grow(_ reservation: UInt64, to count: Int) throws(ReservationRefusal) {
+        try withQueue { (queue, _) throws(ReservationRefusal) in try queue.grow(reservation, to: count) }
+    }
+
+    fileprivate func cancel(_ reservation: UInt64) -> [Element] { withQueue { queue, _ in queue.cancel(reservation) } }
+    fileprivate func release(_ reservation: UInt64) -> [Element] {
+        withQueue { queue, _ in queue.release(reservation) }
+    }
 
     private func perform(_ actions: BatchQueue<Element>.Actions) {
         for _ in 0..<actions.jobCount {
             let isAccepted = submit { self.runScheduledBatch() }
             if isAccepted { continue }
             let now = clock.now()
-            arm(queue.withLock { $0.jobWasRefused(now: now) })
+            arm(withQueue { queue, _ in queue.jobWasRefused(now: now) })
         }
         arm(actions)
         actions.expired.forEach(expire)
@@ -126,12 +174,12 @@ extension Batcher {
 
     private func alarmFired(_ wakeAt: Instant) {
         let now = clock.now()
-        perform(queue.withLock { $0.alarmFired(wakeAt, now: now) })
+        perform(withQueue { queue, _ in queue.alarmFired(wakeAt, now: now) })
     }
 
     private func runScheduledBatch() {
         let now = clock.now()
-        let (batch, actions) = queue.withLock { $0.startBatch(isScheduled: true, now: now) }
+        let (batch, actions) = withQueue { queue, _ in queue.startBatch(isScheduled: true, now: now) }
         perform(actions)
         if let batch { run(batch) }
     }
@@ -144,33 +192,44 @@ extension Batcher {
         let record = BatchRecord(
             size: batch.elements.count, reason: batch.reason, longestWaitNanoseconds: batch.waitNanoseconds.max() ?? 0,
             computeNanoseconds: end.nanoseconds(since: start))
-        perform(queue.withLock { $0.endBatch(record, now: end) })
+        perform(withQueue { queue, _ in queue.endBatch(record, now: end) })
     }
 }
 
 /// A request's places in a batcher's queue. Whoever forgets to release them does so by letting go of this.
 public final class Reservation<Element: Sendable>: Sendable {
     public let deadline: Instant?
+    /// Where the request's work stands in the order of work, preparation included.
+    public let urgency: Urgency
     private let batcher: Batcher<Element>
     private let id: UInt64
 
-    fileprivate init(batcher: Batcher<Element>, id: UInt64, deadline: Instant?) {
+    fileprivate init(batcher: Batcher<Element>, id: UInt64, deadline: Instant?, urgency: Urgency) {
         self.batcher = batcher
         self.id = id
         self.deadline = deadline
+        self.urgency = urgency
     }
 
     deinit { _ = batcher.release(id) }
 
     /// Puts a prepared element into the queue.
     ///
-    /// - Parameter canRunBatch: whether a batch may be run on the calling thread before this returns: true as the last
-    ///   act of a job on one of the workers, false on threads that must not be held up.
+    /// - Parameters:
+    ///   - preparationNanoseconds: what it took a worker to prepare it: later estimates count on it.
+    ///   - canRunBatch: whether a batch may be run on the calling thread before this returns: true as the last act of a
+    ///     job on one of the workers, false on threads that must not be held up.
     /// - Returns: false, with the element left out, where the reservation has been cancelled or released.
     /// - Precondition: no more elements than places.
-    public func enqueue(_ element: Element, canRunBatch: Bool) -> Bool {
-        batcher.enqueue(element, reservation: id, canRunBatch: canRunBatch)
+    public func enqueue(_ element: Element, preparationNanoseconds: Int64? = nil, canRunBatch: Bool) -> Bool {
+        batcher.enqueue(
+            element, reservation: id, preparationNanoseconds: preparationNanoseconds, canRunBatch: canRunBatch)
     }
+
+    /// Takes further places: `count` in all, for a request whose elements could not be counted before.
+    ///
+    /// - Throws: `queueFull` where fewer are free; those taken stay taken.
+    public func grow(to count: Int) throws(ReservationRefusal) { try batcher.grow(id, to: count) }
 
     /// Takes those elements back that no batch has taken yet, and refuses those still to come. The places stay taken
     /// until `release`.

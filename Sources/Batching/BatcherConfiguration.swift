@@ -10,24 +10,32 @@ public struct BatcherConfiguration: Equatable, Sendable {
     /// once with what is there.
     public var maxQueueDelayMicroseconds: Int
 
+    /// How long the work before a new request may be predicted to take; with more it is refused. 0 means any time.
+    public var maxQueueWaitMilliseconds: Int
+
     /// How many batches run at the same time.
     public var workerCount: Int
 
-    /// - Precondition: the sizes and `workerCount` are at least 1, the delay is at least 0 and at most an hour.
+    /// - Precondition: the sizes and `workerCount` are at least 1, the delay is at least 0 and at
+    ///   most an hour, the wait at most a day.
     public init(
-        maxBatchSize: Int = 8, maxQueueSize: Int = 256, maxQueueDelayMicroseconds: Int = 0, workerCount: Int
+        maxBatchSize: Int = 8, maxQueueSize: Int = 256, maxQueueDelayMicroseconds: Int = 0,
+        maxQueueWaitMilliseconds: Int = 0, workerCount: Int
     ) {
         precondition(maxBatchSize >= 1, "batches of \(maxBatchSize)")
         precondition(maxQueueSize >= 1, "a queue with \(maxQueueSize) places")
         precondition(workerCount >= 1, "\(workerCount) workers")
         precondition((0...3_600_000_000).contains(maxQueueDelayMicroseconds), "a delay outside of 0…1 hour")
+        precondition((0...86_400_000).contains(maxQueueWaitMilliseconds), "a wait outside of 0…1 day")
         self.maxBatchSize = maxBatchSize
         self.maxQueueSize = maxQueueSize
         self.maxQueueDelayMicroseconds = maxQueueDelayMicroseconds
+        self.maxQueueWaitMilliseconds = maxQueueWaitMilliseconds
         self.workerCount = workerCount
     }
 
     var maxQueueDelayNanoseconds: Int64 { Int64(maxQueueDelayMicroseconds) * 1000 }
+    var maxQueueWaitNanoseconds: Int64 { Int64(maxQueueWaitMilliseconds) * 1_000_000 }
 }
 
 /// Why a batch was started with the size it has.
@@ -44,7 +52,7 @@ public enum FlushReason: String, CaseIterable, Sendable {
 
 /// Why places were refused, and after which time it is worth trying again.
 public enum ReservationRefusal: Error, Equatable, Sendable {
-    /// Not as many places are free.
+    /// Not as many places are free, or too much work lies before.
     case queueFull(retryAfterNanoseconds: Int64)
     /// The answer could not be ready before the deadline.
     case deadline(retryAfterNanoseconds: Int64)

@@ -87,9 +87,10 @@ public final class ClassificationService: Sendable {
             model: model,
             configuration: BatcherConfiguration(
                 maxBatchSize: settings.maxBatchSize, maxQueueSize: settings.maxQueueSize,
-                maxQueueDelayMicroseconds: settings.maxQueueDelayMicroseconds, workerCount: context.pool.workerCount),
+                maxQueueDelayMicroseconds: settings.maxQueueDelayMicroseconds,
+                maxQueueWaitMilliseconds: settings.maxQueueWaitMilliseconds, workerCount: context.pool.workerCount),
             pool: context.pool, scratch: context.scratch, metrics: modelMetrics,
-            flushes: { metrics.flushes.with(model.name, version, $0.rawValue) }, clock: clock)
+            flushes: { metrics.flushes.with(model.name, version, $0.rawValue) }, backlog: context.backlog, clock: clock)
         metrics.queueDepth.with(model.name, version) { [weak runner] in Double(runner?.batcher.placesInUse ?? 0) }
         let seconds = clock.now().seconds(since: start)
         modelMetrics.loadSeconds.set(seconds)

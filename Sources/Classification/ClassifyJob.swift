@@ -59,9 +59,13 @@ final class ClassifyJob: Sendable {
     /// Sends every image to the workers.
     func start() {
         responder.onCancel { [weak self] in self?.cancel() }
-        let (byteCounts, deadline) = state.withLock { ($0.images.map(\.range.count), $0.reservation?.deadline) }
+        let (byteCounts, reservation) = state.withLock { ($0.images.map(\.range.count), $0.reservation) }
+        // Nil where the client has left already.
+        guard let reservation else { return }
         for (index, byteCount) in byteCounts.enumerated() {
-            let decode = LongDecodes.Decode(owner: ObjectIdentifier(self), deadline: deadline) { turn in
+            let decode = LongDecodes.Decode(
+                owner: ObjectIdentifier(self), deadline: reservation.deadline, urgency: reservation.urgency
+            ) { turn in
                 switch turn {
                 case .hasCome: self.prepare(index)
                 case .isRefused: self.fail(index, .queueFull(places: self.imageCount, retryAfterSeconds: 1))
@@ -110,7 +114,8 @@ final class ClassifyJob: Sendable {
             job: self, index: index, prepared: prepared, waitedNanoseconds: started.nanoseconds(since: submitted),
             enqueued: enqueued)
         // False where the client has gone in the meantime.
-        _ = reservation.enqueue(pending, canRunBatch: true)
+        _ = reservation.enqueue(
+            pending, preparationNanoseconds: enqueued.nanoseconds(since: started), canRunBatch: true)
     }
 
     /// Takes the result of an image, whose batch ran from `start` to `end`.

@@ -1,3 +1,4 @@
+import Batching
 import HTTPServer
 import HTTPTypes
 import Parallelism
@@ -10,8 +11,11 @@ struct ClassifyParameters: Equatable, Sendable {
     var topK: Int?
     /// `X-Request-Deadline-Ms`, counted from the request's first byte.
     var deadlineMilliseconds: Int?
+    /// `X-Request-Priority`.
+    var priority = Priority.usual
 
     static let deadlineField = HTTPField.Name("X-Request-Deadline-Ms")!
+    static let priorityField = HTTPField.Name("X-Request-Priority")!
 
     /// - Throws: `badParameter` for a value that is no positive whole number, and for a parameter that does not exist
     ///   or stands twice.
@@ -29,6 +33,9 @@ struct ClassifyParameters: Equatable, Sendable {
         }
         if let value = request.fields[Self.deadlineField] {
             deadlineMilliseconds = try Self.positive("X-Request-Deadline-Ms", value)
+        }
+        if let value = request.fields[Self.priorityField] {
+            priority = Priority(requested: value == "0" ? 0 : try Self.positive("X-Request-Priority", value))
         }
     }
 

@@ -1,6 +1,7 @@
 import Dispatch
 import Logging
 import Parallelism
+import Telemetry
 
 #if canImport(Glibc)
 import Glibc
@@ -10,20 +11,29 @@ import Musl
 
 /// Writes lines to standard error from a thread of its own: whoever logs never waits for whoever reads.
 ///
-/// At most `capacity` lines wait; what comes beyond is dropped, and the next line that gets through says how many.
+/// At most `capacity` lines wait; what comes beyond is lost, as is what cannot be written, the disk being full for
+/// example. The next line that gets through says how many, and why, and a counter counts them.
 public final class LineWriter: Sendable {
     private struct State {
         var waiting = 0
         var dropped = 0
+        var counter: Counter?
+    }
+
+    /// What could not be written since a line got through. Belongs to `queue`.
+    private final class Failures: @unchecked Sendable {
+        var count = 0
+        var code: Int32 = 0
     }
 
     private let state = Lock(State())
     private let queue = DispatchQueue(label: "swiftlet.log")
     private let capacity: Int
-    private let write: @Sendable (String) -> Void
+    private let write: @Sendable (String) -> Int32
+    private let failures = Failures()
 
-    /// - Parameter write: writes text, however long it takes; called by one thread at a time.
-    public init(capacity: Int = 1024, write: @escaping @Sendable (String) -> Void = LineWriter.toStandardError) {
+    /// - Parameter write: writes text, however long it takes, and returns 0 or an `errno`; called by one thread at a time.
+    public init(capacity: Int = 1024, write: @escaping @Sendable (String) -> Int32 = LineWriter.toStandardError) {
         self.capacity = capacity
         self.write = write
     }
@@ -32,6 +42,7 @@ public final class LineWriter: Sendable {
         let dropped = state.withLock { state -> Int? in
             guard state.waiting < capacity else {
                 state.dropped += 1
+                state.counter?.increment()
                 return nil
             }
             state.waiting += 1
@@ -40,10 +51,30 @@ public final class LineWriter: Sendable {
         }
         guard let dropped else { return }
         queue.async { [self] in
-            write(dropped == 0 ? "\(line)\n" : "\(dropped) lines were dropped: nobody read them in time\n\(line)\n")
+            attempt(dropped == 0 ? line : "\(dropped) lines were dropped: nobody read them in time\n\(line)")
             state.withLock { $0.waiting -= 1 }
         }
     }
+
+    private func attempt(_ line: String) {
+        var text = "\(line)\n"
+        if failures.count > 0 {
+            // The last attempt may have ended within a line.
+            text = "\n\(failures.count) lines could not be written: \(Self.message(failures.code))\n" + text
+        }
+        let code = write(text)
+        guard code != 0 else { return failures.count = 0 }
+        failures.count += 1
+        failures.code = code
+        state.withLock { $0.counter?.increment() }
+    }
+
+    private static func message(_ code: Int32) -> String {
+        strerror(code).map { String(cString: $0) } ?? "error \(code)"
+    }
+
+    /// From here on lines that are lost are counted.
+    func countLosses(with counter: Counter) { state.withLock { $0.counter = counter } }
 
     /// Ends the process once what waits has been written, and in any case after `seconds`.
     public func exit(_ code: Int32, after seconds: Double = 1) -> Never {
@@ -53,8 +84,7 @@ public final class LineWriter: Sendable {
         _exit(code)
     }
 
-    /// Where standard error is gone, nobody is left to tell.
-    public static let toStandardError: @Sendable (String) -> Void = { _ = SystemFile.write($0, to: 2) }
+    public static let toStandardError: @Sendable (String) -> Int32 = { SystemFile.write($0, to: 2) }
 }
 
 /// Formats log entries as lines: time, level, message, metadata.

@@ -1,8 +1,8 @@
-import DequeModule
+import Batching
 import Dispatch
 import Parallelism
 
-/// Sends decodes to the workers, but of long ones only so many at a time: the others wait without a worker, so that
+/// Sends decodes to the workers, the most urgent first, but of long ones only so many at a time: the others wait without a worker, so that
 /// short ones and batches go on beside them.
 ///
 /// The line of those that wait is bounded by `capacity`. Who leaves it, by `removeAll` or because its deadline has
@@ -29,13 +29,14 @@ final class LongDecodes: Sendable {
         /// The request that the image belongs to.
         var owner: ObjectIdentifier
         var deadline: Instant?
+        var urgency: Urgency
         /// Must not block but where the turn has come.
         var take: @Sendable (Turn) -> Void
     }
 
     private struct State {
         var running = 0
-        var waiting: Deque<Decode> = []
+        var waiting = UrgencyQueue<Decode>()
         /// The next look at the deadlines.
         var armedWake: Instant?
     }
@@ -44,24 +45,24 @@ final class LongDecodes: Sendable {
     let limit: Int
     /// How many may wait.
     let capacity: Int
-    private let pool: WorkerPool
+    private let jobs: OrderedJobs
     private let clock: any Clock
     private let wakeAfter: @Sendable (_ nanoseconds: Int64, @escaping Work) -> Void
     private let state = Lock(State())
 
     /// - Parameter wakeAfter: calls its argument once, after so many nanoseconds, on any thread.
     init(
-        pool: WorkerPool, capacity: Int, clock: any Clock,
+        jobs: OrderedJobs, workerCount: Int, capacity: Int, clock: any Clock,
         wakeAfter: @escaping @Sendable (_ nanoseconds: Int64, @escaping Work) -> Void = { nanoseconds, work in
             DispatchQueue.global().asyncAfter(
                 deadline: .now() + .nanoseconds(Int(nanoseconds)), execute: DispatchWorkItem(block: work))
         }
     ) {
-        self.pool = pool
+        self.jobs = jobs
         self.capacity = capacity
         self.clock = clock
         self.wakeAfter = wakeAfter
-        limit = max(1, pool.workerCount / 2)
+        limit = max(1, workerCount / 2)
     }
 
     /// Long decodes that no worker has been asked for yet.
@@ -75,7 +76,7 @@ final class LongDecodes: Sendable {
     /// once, unless the decode is removed before.
     func submit(_ decode: Decode, byteCount: Int) {
         guard byteCount >= Self.leastBytes else {
-            if !pool.submit({ decode.take(.hasCome) }) { decode.take(.isRefused) }
+            if !jobs.submit(decode.urgency, { decode.take(.hasCome) }) { decode.take(.isRefused) }
             return
         }
         let entry = state.withLock { state -> Entry in
@@ -84,7 +85,7 @@ final class LongDecodes: Sendable {
                 return .starts
             }
             guard state.waiting.count < capacity else { return .isRefused }
-            state.waiting.append(decode)
+            state.waiting.insert(decode, decode.urgency)
             return .waits(wakeAt: wakeTime(&state))
         }
         switch entry {
@@ -102,7 +103,7 @@ final class LongDecodes: Sendable {
     private func start(_ decode: Decode) {
         var next: Decode? = decode
         while let decode = next {
-            let isAccepted = pool.submit { [self] in
+            let isAccepted = jobs.submit(decode.urgency) { [self] in
                 decode.take(.hasCome)
                 if let next = takeNext() { start(next) }
             }
@@ -112,7 +113,7 @@ final class LongDecodes: Sendable {
         }
     }
 
-    /// A long decode has ended: the one that waits longest takes its turn.
+    /// A long decode has ended: the most urgent one that waits takes its turn.
     private func takeNext() -> Decode? {
         state.withLock { state in
             guard let next = state.waiting.popFirst() else {
@@ -125,11 +126,7 @@ final class LongDecodes: Sendable {
 
     /// What is taken out is let go by the caller, outside the lock.
     private func take(where isMeant: (Decode) -> Bool) -> [Decode] {
-        state.withLock { state in
-            let taken = state.waiting.filter(isMeant)
-            if !taken.isEmpty { state.waiting.removeAll(where: isMeant) }
-            return Array(taken)
-        }
+        state.withLock { $0.waiting.removeAll(where: isMeant) }
     }
 }
 
@@ -138,7 +135,7 @@ final class LongDecodes: Sendable {
 extension LongDecodes {
     /// When to look at the deadlines, where no look so early is due yet.
     private func wakeTime(_ state: inout State) -> Instant? {
-        guard let earliest = state.waiting.lazy.compactMap(\.deadline).min() else { return nil }
+        guard let earliest = state.waiting.elements.lazy.compactMap(\.deadline).min() else { return nil }
         if let armed = state.armedWake, armed <= earliest { return nil }
         state.armedWake = earliest
         return earliest

@@ -14,14 +14,14 @@ final class ModelRunner: Sendable {
 
     init(
         model: ClassifierModel, configuration: BatcherConfiguration, pool: WorkerPool, scratch: ThreadScratch,
-        metrics: ModelMetrics, flushes: (FlushReason) -> Counter, clock: any Clock
+        metrics: ModelMetrics, flushes: (FlushReason) -> Counter, backlog: WorkBacklog, clock: any Clock
     ) {
         self.model = model
         self.metrics = metrics
         let sessions = SessionPool(plan: model.plan, capacity: configuration.maxBatchSize)
         batcher = Batcher(
             configuration: configuration,
-            metrics: BatcherMetrics(batchSize: metrics.batchSize, flushes: flushes), clock: clock,
+            metrics: BatcherMetrics(batchSize: metrics.batchSize, flushes: flushes), backlog: backlog, clock: clock,
             submit: { pool.submit($0) },
             expire: { $0.job.expire($0.index) },
             run: { images, _ in

@@ -20,7 +20,7 @@ enum Routes {
 
     static func router(_ service: ServiceContext) -> Router {
         var router = Router()
-        router.add(.post, classify) { service.classify($0, $1) }
+        router.add(.post, classify, admission: { service.refusal($0) }) { service.classify($0, $1) }
         router.add(.get, models) { service.listModels($0, $1) }
         router.add(.get, model) { service.describeModel($0, $1) }
         router.add(.get, live) { _, responder in responder.respond(.text("live\n")) }
@@ -40,8 +40,10 @@ extension ServiceContext {
     func answerReadiness(_ request: Request, _ responder: Responder) {
         switch state {
         case .ready: responder.respond(.text("ready\n"))
-        case .loading: responder.respond(ServiceFailure.notReady(reason: "loading").response(to: RequestReference(request)))
-        case .draining: responder.respond(ServiceFailure.notReady(reason: "draining").response(to: RequestReference(request)))
+        case .loading:
+            responder.respond(ServiceFailure.notReady(reason: "loading").response(to: RequestReference(request)))
+        case .draining:
+            responder.respond(ServiceFailure.notReady(reason: "draining").response(to: RequestReference(request)))
         }
     }
 
@@ -123,22 +125,27 @@ extension ServiceContext {
                 throw .badParameter(name: "top_k", reason: "\(topK) is not between 1 and \(classes)")
             }
             let upload = try ImageUpload(request)
+            let reservation = try reserve(request, parameters, runner)
             if case .raw = upload {
-                try begin([UploadedImage(request.body)], request, parameters, topK, runner, responder)
-                return
+                return begin([UploadedImage(request.body)], request, parameters, topK, runner, reservation, responder)
             }
-            // Taking several images out of a body is work for a worker.
-            // More than the queue has places for could never be taken.
+            // Taking several images out of a body is work for a worker. More than the queue has places for could never be taken.
             let limit = min(settings.maxImagesPerRequest, settings.maxQueueSize)
-            // In the workers' queue it is held only as long as the client waits.
-            let held = Lock<Request?>(request)
+            // In the workers' queue they are held only as long as the client waits.
+            let held = Lock<(request: Request, reservation: Reservation<PendingImage>)?>((request, reservation))
             responder.onCancel { _ = held.withLock { $0.take() } }
-            let isAccepted = pool.submit {
-                guard let request = held.withLock({ $0.take() }) else { return }
+            let isAccepted = jobs.submit(.first) {
+                guard let (request, reservation) = held.withLock({ $0.take() }) else { return }
                 do throws(ServiceFailure) {
                     let images = try upload.images(in: request.body, limit: limit)
-                    try self.begin(images, request, parameters, topK, runner, responder)
-                } catch { self.refuse(error, request, responder) }
+                    do throws(ReservationRefusal) { try reservation.grow(to: images.count) } catch {
+                        throw ServiceFailure(error, places: images.count, deadlineMilliseconds: nil)
+                    }
+                    self.begin(images, request, parameters, topK, runner, reservation, responder)
+                } catch {
+                    reservation.release()
+                    self.refuse(error, request, responder)
+                }
             }
             if !isAccepted { throw .queueFull(places: 1, retryAfterSeconds: 1) }
         } catch { refuse(error, request, responder) }
@@ -149,29 +156,14 @@ extension ServiceContext {
         responder.respond(failure.response(to: RequestReference(request)))
     }
 
-    /// Takes the places and sends the images on their way.
+    /// Sends the images on their way.
     private func begin(
         _ images: [UploadedImage], _ request: Request, _ parameters: ClassifyParameters, _ topK: Int,
-        _ runner: ModelRunner, _ responder: Responder
-    ) throws(ServiceFailure) {
-        let milliseconds =
-            parameters.deadlineMilliseconds
-            ?? (settings.requestDeadlineMilliseconds > 0 ? settings.requestDeadlineMilliseconds : nil)
-        let deadline = milliseconds.map { request.received.advanced(byNanoseconds: Int64($0) * 1_000_000) }
-        let reservation: Reservation<PendingImage>
-        do throws(ReservationRefusal) {
-            reservation = try runner.batcher.reserve(places: images.count, deadline: deadline)
-        } catch {
-            switch error {
-            case .queueFull(let nanoseconds):
-                throw .queueFull(places: images.count, retryAfterSeconds: Double(nanoseconds) * 1e-9)
-            case .deadline(let nanoseconds):
-                throw .deadlineUnmeetable(
-                    milliseconds: milliseconds ?? 0, retryAfterSeconds: Double(nanoseconds) * 1e-9)
-            }
-        }
+        _ runner: ModelRunner, _ reservation: Reservation<PendingImage>, _ responder: Responder
+    ) {
         ClassifyJob(
-            images, request: request, deadlineMilliseconds: milliseconds, topK: topK, runner: runner,
+            images, request: request, deadlineMilliseconds: deadlineMilliseconds(parameters), topK: topK,
+            runner: runner,
             reservation: reservation, responder: responder, service: self
         ).start()
     }

@@ -1,3 +1,4 @@
+import Batching
 import Dispatch
 import Imaging
 import Inference
@@ -10,7 +11,9 @@ final class ServiceContext: Sendable {
     let pool: WorkerPool
     let scratch: ThreadScratch
     let decoders: DecoderPool
+    let jobs: OrderedJobs
     let decodes: LongDecodes
+    let backlog = WorkBacklog()
     let metrics: ServiceMetrics
     let clock: any Clock
     /// Where metrics are rendered.
@@ -28,7 +31,9 @@ final class ServiceContext: Sendable {
         self.clock = clock
         // One job for each image that has a place, one that parses a request, and one for each batch.
         pool = WorkerPool(workerCount: settings.threadCount, jobCapacity: 2 * settings.maxQueueSize + 64)
-        decodes = LongDecodes(pool: pool, capacity: settings.maxQueueSize, clock: clock)
+        jobs = OrderedJobs(pool: pool)
+        decodes = LongDecodes(
+            jobs: jobs, workerCount: pool.workerCount, capacity: settings.maxQueueSize, clock: clock)
         scratch = ThreadScratch(slotCount: pool.slotCount)
         decoders = DecoderPool(count: pool.slotCount, limits: settings.imageLimits)
     }

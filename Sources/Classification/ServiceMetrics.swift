@@ -35,6 +35,7 @@ final class ServiceMetrics: Sendable {
     let flushes: Family<Counter>
     let loadSeconds: Family<Gauge>
     let topProbability: Family<Histogram>
+    let lostLines: Counter
 
     init(build: BuildInformation, isa: String) {
         let requestFamily = registry.counter(
@@ -74,6 +75,9 @@ final class ServiceMetrics: Sendable {
         topProbability = registry.histogram(
             "swiftlet_top1_probability", "Probability of the first class.", labels: model,
             bounds: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1])
+        lostLines = registry.counter(
+            "swiftlet_log_lines_lost_total", "Lines of the log that could not be written."
+        ).with()
         registry.gauge("swiftlet_build_info", "What is running.", labels: ["version", "revision", "isa"])
             .with(build.version, build.revision, isa).set(1)
         registry.add(ProcessMetrics())

@@ -38,6 +38,11 @@ public final class ServiceProcess: Sendable {
     /// - Throws: what `ClassificationService.start` throws.
     public func run(repository: ModelRepository) throws -> Never {
         signal(SIGHUP, SIG_IGN)
+        // Whoever reads the log may go: that is an error of the write, and no end of the service.
+        signal(SIGPIPE, SIG_IGN)
+        say.countLosses(with: service.context.metrics.lostLines)
+        // Bodies of large photos; what small ones take is kept for the next.
+        SystemAllocator.returnBlocks(ofAtLeast: 1 << 20)
         for number in [SIGTERM, SIGINT] {
             // The default action would end the process before the source hears of the signal.
             signal(number, SIG_IGN)

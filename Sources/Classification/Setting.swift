@@ -138,9 +138,13 @@ extension Setting {
             "maxQueueDelayMicroseconds", .integer(\.maxQueueDelayMicroseconds, 0...10_000_000),
             "How long an idle worker waits for more images. 0: batches form by themselves when all workers are busy."),
         Setting(
+            "maxQueueWaitMilliseconds", .integer(\.maxQueueWaitMilliseconds, 0...86_400_000),
+            "How long the images before a new request may take, as recent ones took; beyond that 503. 350: who is let in is "
+                + "answered within half a second. Two images a thread are always let in; 0 means any time."),
+        Setting(
             "maxQueueSize", .integer(\.maxQueueSize, count),
-            "Images in the service at the same time; more are refused with 503. At 150 images/s the last one waits "
-                + "under two seconds."),
+            "Images in the service at the same time; more are refused with 503. It bounds memory: the time that they wait is "
+                + "bounded by `maxQueueWaitMilliseconds`."),
         Setting(
             "requestDeadlineMilliseconds", .integer(\.requestDeadlineMilliseconds, 0...86_400_000),
             "The deadline of requests that name none. 0: none, as only clients know how long they wait."),

@@ -22,6 +22,8 @@ public struct Settings: Equatable, Sendable {
     public var maxQueueDelayMicroseconds = 0
     /// Units: images.
     public var maxQueueSize = 256
+    /// 0 means any time.
+    public var maxQueueWaitMilliseconds = 350
     public var maxBodyBytes = 16 << 20
     /// Of all requests together.
     public var maxHeldBytes = 256 << 20

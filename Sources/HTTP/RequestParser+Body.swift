@@ -11,9 +11,10 @@ extension RequestParser {
         return finish()
     }
 
-    /// Appends to the body; its buffer grows at most to twice what has arrived or 1 MiB beyond it, so that a length
+    /// Appends to the body; its buffer grows at most to twice what has arrived or 128 KiB beyond it, so that a length
     /// that is only promised costs no memory.
     private mutating func append(_ bytes: UnsafeBytes, expecting: Int) {
+        if isDiscarding { return }
         let needed = body.count + bytes.count
         if needed > body.capacity {
             let ahead = max(body.count, Self.reserveAheadBytes)

@@ -48,7 +48,7 @@ public struct RequestParser: Sendable {
     }
 
     /// How far a body's buffer may be reserved ahead of what has arrived.
-    static let reserveAheadBytes = 1 << 20
+    static let reserveAheadBytes = 128 << 10
 
     public let configuration: Configuration
     /// The head being read; whole from `Progress.head` until the request is complete.
@@ -62,6 +62,7 @@ public struct RequestParser: Sendable {
     /// The size of the chunk whose size line is being read.
     var chunkBytes = 0
     var framing = FramingFields()
+    var isDiscarding = false
 
     public init(configuration: Configuration = Configuration()) {
         self.configuration = configuration
@@ -72,8 +73,19 @@ public struct RequestParser: Sendable {
         phase != .requestLine || !(pending.isEmpty || pending == [ASCII.carriageReturn])
     }
 
-    /// Bytes of the body that have been read so far.
-    public var bodyByteCount: Int { body.count }
+    /// Bytes of memory that hold what has been read of the body: up to twice as many, and 128 KiB.
+    public var bodyMemoryBytes: Int { body.capacity }
+
+    /// How much of the body is still to come, after `Progress.head`; nil where its framing does not tell.
+    public var bodyBytesLeft: Int? {
+        if case .body(let remaining) = phase { remaining } else { nil }
+    }
+
+    /// The rest of this body is read and forgotten: the request will be complete without it.
+    public mutating func discardBody() {
+        isDiscarding = true
+        body = []
+    }
 
     /// Reads on from `input[offset...]` and moves `offset` past what was read.
     ///
@@ -111,6 +123,7 @@ public struct RequestParser: Sendable {
         body = []
         head = .unread
         framing = FramingFields()
+        isDiscarding = false
         sectionBytes = 0
         extensionBytes = 0
         return .complete(request)

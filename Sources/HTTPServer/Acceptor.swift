@@ -7,6 +7,8 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     /// How long to wait where descriptors have run out: a pause that no client notices, and no busy loop either.
     static let backoffMilliseconds = 10
     private static let acceptsPerEvent = 64
+    /// At the limit of connections: how often idle ones are looked for that can make room.
+    private static let limitRetryMilliseconds = 100
 
     private var listener: Socket?
     private let context: ServerContext
@@ -63,7 +65,7 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
     private func accept() {
         for _ in 0..<Self.acceptsPerEvent {
             if openCount.load(ordering: .relaxed) >= context.configuration.maximumConnections {
-                isPausedByLimit = true
+                if !isPausedByLimit { waitForRoom() }
                 break
             }
             guard acceptOne() else { break }
@@ -94,8 +96,24 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
         }
     }
 
+    private func waitForRoom() {
+        isPausedByLimit = true
+        makeRoom()
+        loop.executeAfter(milliseconds: Self.limitRetryMilliseconds) { [self] in
+            if isPausedByLimit, readiness != nil { waitForRoom() }
+        }
+    }
+
+    /// Connections that say nothing give way to those that wait.
+    private func makeRoom() {
+        for loop in loops {
+            loop.loop.execute { loop.closeLongestIdle(upTo: Self.acceptsPerEvent / 2) }
+        }
+    }
+
     private func backOff() {
         isBackingOff = true
+        makeRoom()
         loop.executeAfter(milliseconds: Self.backoffMilliseconds) { [self] in
             isBackingOff = false
             rearm()

@@ -25,6 +25,19 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     /// What `ServerContext.hold` has been told of.
     private var heldBytes = 0
 
+    /// The answer to the request that was not admitted last, until it is given.
+    private var refusal: Refusal?
+
+    /// What was found out about the request whose body is being read.
+    private var admitted: (target: RequestTarget, requestID: String)?
+
+    private struct Refusal {
+        var response: Response
+        var label: String
+        var path: String
+        var requestID: String
+    }
+
     private struct Exchange {
         var label: String
         var method: HTTPRequest.Method
@@ -53,6 +66,9 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     // MARK: Events
 
+    /// After so long others have their turn: a hundred pipelined requests, or a few hundred kilobytes of a body.
+    private static let turnNanoseconds: Int64 = 1_000_000
+
     /// Reads all that has arrived, but lets others have their turn in between.
     ///
     /// Libdispatch tells of a hang-up once, however much is left to read: so nothing may be left to its telling again.
@@ -61,14 +77,20 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         var now = context.clock.now()
         let buffer = owner.receiveBuffer
         var roundsLeft = 16
+        let start = now
         leftUnread = true
-        receiving: while !isClosed, state.wantsToReceive, roundsLeft > 0 {
+        receiving: while !isClosed, state.wantsToReceive, roundsLeft > 0,
+            now.nanoseconds(since: start) < Self.turnNanoseconds
+        {
             roundsLeft -= 1
             defer { now = context.clock.now() }
             switch socket.receive(into: buffer) {
             case .bytes(let count):
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                perform(bytes.withMemoryRebound(to: UInt8.self) { state.received($0, now: now) }, now)
+                perform(
+                    bytes.withMemoryRebound(to: UInt8.self) {
+                        state.received($0, now: now, admits: admits(_:received:))
+                    }, now)
                 proceed(now)
                 account(now)
             case .endOfStream:
@@ -120,7 +142,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     /// Does all that can be done without a further event.
     private func proceed(_ now: Instant) {
         while !isClosed {
-            if let action = state.nextAction(now: now) {
+            if let action = state.nextAction(now: now, admits: admits(_:received:)) {
                 perform(action, now)
             } else if state.output.isEmpty || !send(now) {
                 return
@@ -190,6 +212,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 received: state.requestStarted, readDone: now)
             let fields: HTTPFields = rejection.status == .serviceUnavailable ? [.retryAfter: "1"] : [:]
             finish(error: rejection.status, detail: rejection.detail, fields: fields, now)
+        case .turnAway(let head): turnAway(head, now)
         case .cancel:
             context.noteRejection(.disconnected)
             exchange?.pending?.cancel()
@@ -201,21 +224,48 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         }
     }
 
+    /// Whether the body behind `head` is to be read. `state` must not be touched: it asks.
+    private func admits(_ head: RequestHead, received: Instant) -> Bool {
+        guard let target = try? RequestTarget(head.target),
+            let (admission, label, parameters) = context.router.admission(head.method, target)
+        else { return true }
+        let request = Request(
+            method: head.method, path: target.path, parameters: parameters, query: target.query, fields: head.fields,
+            authority: head.authority, body: [], peer: peer, received: received, readDone: context.clock.now(),
+            id: owner.requestIDs.id(for: head.fields))
+        guard let response = admission(request) else {
+            admitted = (target, request.id)
+            return true
+        }
+        refusal = Refusal(response: response, label: label, path: target.path, requestID: request.id)
+        return false
+    }
+
+    private func turnAway(_ head: RequestHead, _ now: Instant) {
+        guard let refusal = refusal.take() else { preconditionFailure("nobody has refused this") }
+        exchange = Exchange(
+            label: refusal.label, method: head.method, path: refusal.path, requestID: refusal.requestID,
+            received: state.requestStarted, readDone: now)
+        finish(refusal.response, now)
+    }
+
     /// Answers at once where the body would be sent for nothing.
     private func decide(_ head: RequestHead, _ now: Instant) {
         if case .success(let target) = parseTarget(head), case .handler = context.router.match(head.method, target) {
-            return state.proceed(now: now)
+            return admits(head, received: state.requestStarted) ? state.proceed(now: now) : turnAway(head, now)
         }
         route(IncomingRequest(head: head, body: [], received: state.requestStarted, readDone: now), now)
     }
 
     private func route(_ incoming: IncomingRequest, _ now: Instant) {
         let head = incoming.head
+        let admitted = admitted.take()
         var exchange = Exchange(
             label: Router.unmatchedLabel, method: head.method, path: nil,
-            requestID: owner.requestIDs.id(for: head.fields), received: incoming.received, readDone: incoming.readDone)
+            requestID: admitted?.requestID ?? owner.requestIDs.id(for: head.fields), received: incoming.received,
+            readDone: incoming.readDone)
         let target: RequestTarget
-        switch parseTarget(head) {
+        switch admitted.map({ .success($0.target) }) ?? parseTarget(head) {
         case .success(let parsed): target = parsed
         case .failure(let error):
             self.exchange = exchange

@@ -18,6 +18,8 @@ enum ConnectionAction: Equatable {
     case dispatch(IncomingRequest)
     /// Answer with an error by `answer(…)`; the connection closes after it.
     case refuse(ServerRejection)
+    /// The head was not admitted: answer by `answer(…)`. The body is dropped as it comes.
+    case turnAway(RequestHead)
     /// The client is gone while its request is being answered.
     case cancel
     case shutdownSending
@@ -36,11 +38,18 @@ struct ConnectionState {
         case reading
         /// A `decide`, `dispatch` or `refuse` is out.
         case deciding, processing, refusing
+        /// A `turnAway` is out.
+        case turningAway(Rest)
+        /// It has been answered, and its body is still coming.
+        case discarding
         /// The last answer is being sent.
         case flushing(lingers: Bool)
         /// The last answer is sent; what the client still sends is dropped, lest a reset destroy the answer.
         case lingering(until: Instant, bytesLeft: Int)
         case closed
+
+        /// What becomes of the connection of a request that was turned away.
+        enum Rest { case isRead, isDiscarded, closes }
     }
 
     let configuration: ServerConfiguration
@@ -62,7 +71,7 @@ struct ConnectionState {
     private(set) var requestStarted: Instant
     private var bodyStarted: Instant
     private var bodyProgressed: Instant
-    private var idleSince: Instant
+    private var lastIdle: Instant
     private var outputProgressed: Instant
 
     init(configuration: ServerConfiguration, now: Instant) {
@@ -71,20 +80,22 @@ struct ConnectionState {
         requestStarted = now
         bodyStarted = now
         bodyProgressed = now
-        idleSince = now
+        lastIdle = now
         outputProgressed = now
     }
 
-    /// The body of the request that is being answered. Units: bytes.
+    /// The memory of the body of the request that is being answered. Units: bytes.
     private var dispatchedBytes = 0
 
-    /// Bytes of bodies that are held for this connection.
+    /// Bytes of memory that hold bodies, pipelined requests and answers for this connection.
     var heldBytes: Int {
-        switch phase {
-        case .reading, .deciding: parser.bodyByteCount
-        case .processing: dispatchedBytes
-        case .refusing, .flushing, .lingering, .closed: 0
-        }
+        let body =
+            switch phase {
+            case .reading, .deciding: parser.bodyMemoryBytes
+            case .processing: dispatchedBytes
+            case .refusing, .turningAway, .discarding, .flushing, .lingering, .closed: 0
+            }
+        return body + backlog.count + output.count
     }
 
     private var backlogCount: Int { backlog.count - backlogStart }
@@ -95,21 +106,30 @@ struct ConnectionState {
     /// Whether nothing of a request has been read and nothing is left to send.
     var isIdle: Bool { phase == .reading && !parser.hasStarted && backlogCount == 0 && output.isEmpty }
 
+    /// Since when it is idle; nil where it is not.
+    var idleSince: Instant? { isIdle ? lastIdle : nil }
+
     var wantsToReceive: Bool {
         switch phase {
         case .reading, .processing: !hasEnded && backlogCount < configuration.maximumBacklogBytes
+        case .discarding: !hasEnded
         case .lingering: true
-        case .deciding, .refusing, .flushing, .closed: false
+        case .deciding, .refusing, .turningAway, .flushing, .closed: false
         }
     }
 
     // MARK: Events
 
-    mutating func received(_ bytes: UnsafeBufferPointer<UInt8>, now: Instant) -> ConnectionAction? {
+    /// Whether the body that follows a head is to be read; also told when the request began. It must not touch the state.
+    typealias Admits = (RequestHead, Instant) -> Bool
+
+    mutating func received(
+        _ bytes: UnsafeBufferPointer<UInt8>, now: Instant, admits: Admits = { _, _ in true }
+    ) -> ConnectionAction? {
         switch phase {
         case .reading where backlogCount == 0 && output.count < configuration.maximumOutputBytes:
             var offset = 0
-            let action = read(bytes, from: &offset, now: now)
+            let action = read(bytes, from: &offset, now: now, admits: admits)
             if offset < bytes.count, !isEnding { keep(bytes[offset...]) }
             return action
         case .reading, .deciding, .processing:
@@ -119,7 +139,12 @@ struct ConnectionState {
             guard bytesLeft >= bytes.count else { return close() }
             phase = .lingering(until: until, bytesLeft: bytesLeft - bytes.count)
             return nil
-        case .refusing, .flushing, .closed:
+        case .discarding:
+            var offset = 0
+            if discard(bytes, from: &offset, now: now) { phase = .reading }
+            if offset < bytes.count { keep(bytes[offset...]) }
+            return nil
+        case .refusing, .turningAway, .flushing, .closed:
             return nil
         }
     }
@@ -131,7 +156,7 @@ struct ConnectionState {
         case .processing:
             dropBacklog()
             return .cancel
-        case .lingering: return close()
+        case .lingering, .discarding: return close()
         default: return nil
         }
     }
@@ -139,13 +164,15 @@ struct ConnectionState {
     mutating func sent(_ count: Int, now: Instant) {
         output.consume(count)
         outputProgressed = now
-        if output.isEmpty, phase == .reading, !parser.hasStarted { idleSince = now }
+        if output.isEmpty, phase == .reading, !parser.hasStarted { lastIdle = now }
     }
 
-    /// All connections together hold too much: gives up the body that is being read, if one is.
+    /// All connections together hold too much: gives up the body that is being read, or else a connection that pipelines.
     mutating func holdsTooMuch() -> ConnectionAction? {
-        guard phase == .reading, isReadingBody else { return nil }
-        return refuse(.tooManyBytesHeld(maximum: configuration.maximumHeldBytes))
+        if phase == .reading, isReadingBody {
+            return refuse(.tooManyBytesHeld(maximum: configuration.maximumHeldBytes))
+        }
+        return backlogCount > 0 ? close() : nil
     }
 
     /// Reading or writing has failed.
@@ -162,18 +189,20 @@ struct ConnectionState {
 
     /// Takes the answer to the request at hand: the caller appends it to `output` at once, framed as returned.
     mutating func answer(now: Instant, isDraining: Bool) -> ResponseFraming {
-        let isRefusal = phase == .refusing || phase == .deciding
-        precondition(isRefusal || phase == .processing, "nothing waits for an answer")
+        var rest = Phase.Rest.isRead
+        if case .turningAway(let ofBody) = phase { rest = ofBody }
+        let isRefusal = phase == .refusing || phase == .deciding || rest == .closes
+        precondition(isRefusal || phase == .processing || isTurningAway, "nothing waits for an answer")
         // A draining server closes after the last request that it has read bytes of.
         let closes = isRefusal || !keepsAlive || hasEnded || (isDraining && backlogCount == 0)
-        let hasUnread = isRefusal || backlogCount > 0
+        let hasUnread = isRefusal || rest == .isDiscarded || backlogCount > 0
         noteOutput(now)
         if closes {
             phase = .flushing(lingers: hasUnread)
             dropBacklog()
         } else {
-            phase = .reading
-            idleSince = now
+            phase = rest == .isDiscarded ? .discarding : .reading
+            lastIdle = now
         }
         return ResponseFraming(version: version, isHead: isHead, keepsAlive: !closes)
     }
@@ -181,16 +210,18 @@ struct ConnectionState {
     // MARK: Actions
 
     /// The next thing to do without a further event, or nil.
-    mutating func nextAction(now: Instant) -> ConnectionAction? {
+    mutating func nextAction(
+        now: Instant, admits: Admits = { _, _ in true }
+    ) -> ConnectionAction? {
         switch phase {
         case .reading:
             if backlogCount > 0, output.count < configuration.maximumOutputBytes {
-                if let action = readBacklog(now: now) { return action }
+                if let action = readBacklog(now: now, admits: admits) { return action }
             }
             guard hasEnded, backlogCount == 0 else { return nil }
             if parser.hasStarted { return refuse(.malformed(.incompleteMessage)) }
             phase = .flushing(lingers: false)
-            return nextAction(now: now)
+            return nextAction(now: now, admits: admits)
         case .flushing(let lingers):
             guard output.isEmpty else { return nil }
             guard lingers, !hasEnded else { return close() }
@@ -198,7 +229,7 @@ struct ConnectionState {
                 until: now.advanced(byNanoseconds: configuration.timeouts.lingerNanoseconds),
                 bytesLeft: configuration.maximumLingerBytes)
             return .shutdownSending
-        case .deciding, .processing, .refusing, .lingering, .closed:
+        case .deciding, .processing, .refusing, .turningAway, .discarding, .lingering, .closed:
             return nil
         }
     }
@@ -210,15 +241,15 @@ struct ConnectionState {
         let timeouts = configuration.timeouts
         if !output.isEmpty { return outputProgressed.advanced(byNanoseconds: timeouts.writeStallNanoseconds) }
         switch phase {
-        case .reading where isReadingBody:
+        case .reading where isReadingBody, .discarding:
             return min(
                 bodyProgressed.advanced(byNanoseconds: timeouts.bodyStallNanoseconds),
                 bodyStarted.advanced(byNanoseconds: timeouts.bodyNanoseconds))
         case .reading where parser.hasStarted:
             return requestStarted.advanced(byNanoseconds: timeouts.headNanoseconds)
-        case .reading: return idleSince.advanced(byNanoseconds: timeouts.idleNanoseconds)
+        case .reading: return lastIdle.advanced(byNanoseconds: timeouts.idleNanoseconds)
         case .lingering(let until, _): return until
-        case .deciding, .processing, .refusing, .flushing, .closed: return Instant(nanoseconds: .max)
+        case .deciding, .processing, .refusing, .turningAway, .flushing, .closed: return Instant(nanoseconds: .max)
         }
     }
 
@@ -234,20 +265,24 @@ struct ConnectionState {
     private var isEnding: Bool {
         switch phase {
         case .refusing, .flushing, .lingering, .closed: true
-        case .reading, .deciding, .processing: false
+        case .reading, .deciding, .processing, .turningAway, .discarding: false
         }
     }
 
-    private mutating func readBacklog(now: Instant) -> ConnectionAction? {
+    private var isTurningAway: Bool {
+        if case .turningAway = phase { true } else { false }
+    }
+
+    private mutating func readBacklog(now: Instant, admits: Admits) -> ConnectionAction? {
         let bytes = backlog
         var offset = backlogStart
-        let action = bytes.withUnsafeBufferPointer { read($0, from: &offset, now: now) }
+        let action = bytes.withUnsafeBufferPointer { read($0, from: &offset, now: now, admits: admits) }
         if isEnding || offset == bytes.count { dropBacklog() } else { backlogStart = offset }
         return action
     }
 
     private mutating func read(
-        _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, now: Instant
+        _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, now: Instant, admits: Admits
     ) -> ConnectionAction? {
         if !parser.hasStarted { requestStarted = now }
         while true {
@@ -263,17 +298,46 @@ struct ConnectionState {
                     phase = .deciding
                     return .decide(parser.head)
                 }
+                if !admits(parser.head, requestStarted) { return turnAway(bytes, from: &offset, now: now) }
             case .complete(let request):
                 isReadingBody = false
                 note(request.head)
                 phase = .processing
-                dispatchedBytes = request.body.count
+                dispatchedBytes = request.body.capacity
                 return .dispatch(
                     IncomingRequest(head: request.head, body: request.body, received: requestStarted, readDone: now))
             case .invalid(let error):
                 return refuse(.malformed(error))
             }
         }
+    }
+
+    /// The request will have no body: what of it is here is dropped, and the rest as it comes, where that is not much.
+    private mutating func turnAway(
+        _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, now: Instant
+    ) -> ConnectionAction {
+        let head = parser.head
+        note(head)
+        guard let left = parser.bodyBytesLeft, left <= configuration.maximumDiscardedBytes else {
+            phase = .turningAway(.closes)
+            offset = bytes.count
+            return .turnAway(head)
+        }
+        parser.discardBody()
+        let isRead = discard(bytes, from: &offset, now: now)
+        phase = .turningAway(isRead ? .isRead : .isDiscarded)
+        return .turnAway(head)
+    }
+
+    /// - Returns: whether the body has come to its end.
+    private mutating func discard(
+        _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, now: Instant
+    ) -> Bool {
+        bodyProgressed = now
+        guard case .complete = parser.read(bytes, from: &offset) else { return false }
+        isReadingBody = false
+        lastIdle = now
+        return true
     }
 
     private mutating func note(_ head: RequestHead) {

@@ -51,5 +51,9 @@ public struct Response: Sendable {
     }
 }
 
+/// Looks at a request of which only the head has been read: the answer that refuses it, or nil where its body is to be
+/// read. Runs on an event loop: must not block. A request without a body goes to its handler at once.
+public typealias Admission = @Sendable (Request) -> Response?
+
 /// Answers a request now or later. Runs on an event loop: must not block.
 public typealias Handler = @Sendable (Request, Responder) -> Void

@@ -10,6 +10,7 @@ public struct Router: Sendable {
         var label: String
         var segments: [Substring]
         var handlers: [HTTPRequest.Method: Handler] = [:]
+        var admissions: [HTTPRequest.Method: Admission] = [:]
         /// The value of `Allow`.
         var allow = ""
     }
@@ -39,9 +40,12 @@ public struct Router: Sendable {
     /// Adds a route. One for GET answers HEAD as well.
     ///
     /// - Precondition: the pattern begins with a slash, and no handler is there for it and the method.
-    /// - Parameter label: what the route is called in metrics; the pattern where nil.
+    /// - Parameters:
+    ///   - label: what the route is called in metrics; the pattern where nil.
+    ///   - admission: whether a request's body is to be read at all.
     public mutating func add(
-        _ method: HTTPRequest.Method, _ pattern: String, label: String? = nil, handler: @escaping Handler
+        _ method: HTTPRequest.Method, _ pattern: String, label: String? = nil, admission: Admission? = nil,
+        handler: @escaping Handler
     ) {
         precondition(pattern.utf8.first == 0x2F, "a pattern begins with a slash: \(pattern)")
         let segments = pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
@@ -52,6 +56,7 @@ public struct Router: Sendable {
         }
         precondition(routes[index].handlers[method] == nil, "two handlers for \(method) \(pattern)")
         routes[index].handlers[method] = handler
+        routes[index].admissions[method] = admission
         if method == .get, routes[index].handlers[.head] == nil { routes[index].handlers[.head] = handler }
         let methods = routes[index].handlers.keys.map(\.rawValue) + ["OPTIONS"]
         routes[index].allow = Set(methods).sorted().joined(separator: ", ")
@@ -75,6 +80,17 @@ public struct Router: Sendable {
         }
         return method == .options
             ? .options(allow: route.allow, label: route.label) : .otherMethod(allow: route.allow, label: route.label)
+    }
+
+    /// What looks at the heads of such requests before their bodies are read, with the route's label and parameters.
+    func admission(
+        _ method: HTTPRequest.Method, _ target: RequestTarget
+    ) -> (admission: Admission, label: String, parameters: [String: String])? {
+        var parameters: [String: String] = [:]
+        guard let index = literals[target.path] ?? matchSegments(target.segments, &parameters),
+            let admission = routes[index].admissions[method]
+        else { return nil }
+        return (admission, routes[index].label, parameters)
     }
 
     /// What a request is called in metrics.

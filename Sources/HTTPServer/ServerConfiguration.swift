@@ -17,12 +17,15 @@ public struct ServerConfiguration: Sendable, Equatable {
     public var timeouts = Timeouts()
     /// Labels of the routes that a drain's report leaves out: health checks and scrapes, which are nobody's work.
     public var uncountedRoutes: Set<String> = []
-    /// Bytes of request bodies held by all connections together; the request that goes beyond is refused.
+    /// Memory for bodies, pipelined requests and answers of all connections together; the request that goes beyond is
+    /// refused, and a connection that pipelines is closed.
     public var maximumHeldBytes = 256 << 20
     /// Bytes of a connection held while a request of it is being answered; then reading stops.
     public var maximumBacklogBytes = 64 << 10
     /// Bytes of answers held before the next pipelined request is begun.
     public var maximumOutputBytes = 64 << 10
+    /// A refused request with a body of at most so many bytes keeps its connection, and the body is read and dropped.
+    public var maximumDiscardedBytes = 1 << 20
     /// Bytes read and dropped after a refusal, so that the client comes to read it.
     public var maximumLingerBytes = 64 << 20
 

@@ -74,6 +74,18 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
 
     func unixSeconds() -> Int { time(nil) }
 
+    /// Closes those connections that have been idle longest, and for a second at the least.
+    func closeLongestIdle(upTo count: Int) {
+        loop.preconditionOnLoop()
+        let latest = context.clock.now().advanced(byNanoseconds: -Self.leastIdleNanoseconds)
+        let idle = connections.compactMap { connection in
+            connection.state.idleSince.flatMap { $0 <= latest ? (since: $0, connection: connection) : nil }
+        }
+        for (_, connection) in idle.sorted(by: { $0.since < $1.since }).prefix(count) { connection.closeIfIdle() }
+    }
+
+    private static let leastIdleNanoseconds: Int64 = 1_000_000_000
+
     // MARK: Drain
 
     var busyCount: Int { connections.count { !$0.state.isIdle } }

@@ -71,6 +71,7 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("loadModels", "names")) var loadModels: String?
     @Option(help: .setting("maxBatchSize", "images")) var maxBatchSize: String?
     @Option(help: .setting("maxQueueDelayMicroseconds", "us")) var maxQueueDelayMicroseconds: String?
+    @Option(help: .setting("maxQueueWaitMilliseconds", "ms")) var maxQueueWaitMilliseconds: String?
     @Option(help: .setting("maxQueueSize", "images")) var maxQueueSize: String?
     @Option(help: .setting("requestDeadlineMilliseconds", "ms")) var requestDeadlineMilliseconds: String?
     @Option(help: .setting("maxBodyBytes", "bytes")) var maxBodyBytes: String?

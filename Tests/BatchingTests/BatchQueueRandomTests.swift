@@ -25,6 +25,7 @@ private struct Simulation {
         var arrived = 0
         var isCancelled = false
         var deadline: Instant?
+        var urgency: Urgency
     }
 
     private let seed: UInt64
@@ -38,6 +39,7 @@ private struct Simulation {
     private var fates: [Fate] = []
     private var owners: [UInt64] = []
     private var deadlines: [Instant?] = []
+    private var urgencies: [Urgency] = []
     private var jobs = 0
     private var running: [Int] = []
     private var alarms: [Instant] = []
@@ -48,6 +50,7 @@ private struct Simulation {
         configuration = BatcherConfiguration(
             maxBatchSize: .random(in: 1...6, using: &random), maxQueueSize: .random(in: 6...40, using: &random),
             maxQueueDelayMicroseconds: [0, 0, 300].randomElement(using: &random)!,
+            maxQueueWaitMilliseconds: .random(in: 0...1, using: &random),
             workerCount: .random(in: 1...4, using: &random))
         queue = BatchQueue(configuration: configuration)
     }
@@ -70,9 +73,10 @@ private struct Simulation {
         let places = Int.random(in: 1...8, using: &random)
         let deadline =
             Bool.random(using: &random) ? now.advanced(byNanoseconds: .random(in: 1...900_000, using: &random)) : nil
-        guard let id = try? queue.reserve(places, deadline: deadline, now: now) else { return }
+        let priority = Priority(requested: .random(in: 0...12, using: &random))
+        guard let id = try? queue.reserve(places, deadline: deadline, priority: priority, now: now) else { return }
         expect(requests[id] == nil, "a reservation is new")
-        requests[id] = Request(places: places, deadline: deadline)
+        requests[id] = Request(places: places, deadline: deadline, urgency: priority.urgency(arrival: now))
     }
 
     private mutating func enqueue() {
@@ -89,6 +93,7 @@ private struct Simulation {
         fates.append(.waiting)
         owners.append(id)
         deadlines.append(requests[id]!.deadline)
+        urgencies.append(requests[id]!.urgency)
         perform(outcome.actions)
         expect(canRunHere || outcome.batch == nil, "no batch is run where none may be")
         if let batch = outcome.batch { start(batch) }
@@ -103,14 +108,15 @@ private struct Simulation {
 
     private mutating func start(_ batch: BatchQueue<Int>.Batch) {
         expect(!batch.elements.isEmpty && batch.elements.count <= configuration.maxBatchSize, "the batch's size")
-        // Whatever is older than the batch's last element is in it, or has had its fate already.
-        let last = batch.elements.last!
+        // Whatever is more urgent than the batch's last element is in it, or has had its fate already.
+        let last = order(batch.elements.last!)
         for element in batch.elements {
             settle(element, as: .run)
             expect(deadlines[element].map { $0 > now } ?? true, "no late element is run")
         }
-        expect(!fates[...last].contains(.waiting), "first in, first out")
-        expect(batch.elements == batch.elements.sorted(), "the batch's order")
+        let isPassedOver = fates.indices.contains { fates[$0] == .waiting && order($0) < last }
+        expect(!isPassedOver, "the most urgent first")
+        expect(batch.elements == batch.elements.sorted { order($0) < order($1) }, "the batch's order")
         running.append(batch.elements.count)
         let isCut = fates.count { $0 == .waiting } > configuration.workerCount - running.count
         expect(
@@ -118,6 +124,9 @@ private struct Simulation {
         )
         expect(running.count <= configuration.workerCount, "batches at a time")
     }
+
+    /// Equally urgent elements leave as they came.
+    private func order(_ element: Int) -> (Urgency, Int) { (urgencies[element], element) }
 
     private mutating func endBatch() {
         let size = running.remove(at: .random(in: 0..<running.count, using: &random))

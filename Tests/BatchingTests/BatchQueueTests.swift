@@ -225,21 +225,137 @@ struct BatchQueueTests {
 
     @Test func estimatesFromTheQueuesDepthAndRecentBatches() throws {
         var queue = queue(batch: 4, places: 10, workers: 2)
-        #expect(queue.nanoseconds(toRun: 10) == 0)
+        #expect(queue.nanosecondsUntilEmpty(elsewhere: PendingWork()) == 0)
         try enqueue(0..<8, into: &queue)
         _ = queue.startBatch(isScheduled: true, now: start)
-        _ = queue.endBatch(record(size: 4, milliseconds: 40), now: start)
-        // 10 ms an element: 8 elements on 2 workers.
-        #expect(queue.nanoseconds(toRun: 8) == 40_000_000)
-        #expect(queue.nanoseconds(toRun: 1) == 10_000_000)
-        #expect(queue.nanoseconds(toRun: 0) == 0)
-        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 40_000_000)) {
+        _ = queue.endBatch(record(size: 2, milliseconds: 20), now: start)
+        // 10 ms an element: the first batch took 2 of 8, and 6 are left for 2 workers.
+        #expect(queue.nanosecondsUntilEmpty(elsewhere: PendingWork()) == 30_000_000)
+        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 30_000_000)) {
             try queue.reserve(3, deadline: nil, now: start)
         }
-        // A fifth of the way to 20 ms.
+        // A fifth of the way to 20 ms, for 5 elements.
         _ = queue.startBatch(isScheduled: true, now: start)
-        _ = queue.endBatch(record(size: 4, milliseconds: 80), now: start)
-        #expect(queue.nanoseconds(toRun: 8) == 48_000_000)
+        _ = queue.endBatch(record(size: 1, milliseconds: 20), now: start)
+        #expect(queue.nanosecondsUntilEmpty(elsewhere: PendingWork()) == 30_000_000)
+    }
+
+    @Test func countsPreparationAndWhatRunsAndWhatOthersHave() throws {
+        var queue = queue(batch: 1, places: 100, workers: 1)
+        let id = try queue.reserve(4, deadline: nil, now: start)
+        // 3 ms to prepare each, 10 ms to run each.
+        _ = queue.enqueue(0, reservation: id, preparationNanoseconds: 3_000_000, canRunHere: false, now: start)
+        _ = queue.startBatch(isScheduled: true, now: start)
+        _ = queue.endBatch(record(size: 1, milliseconds: 10), now: start)
+        var elsewhere = PendingWork()
+        #expect(queue.nanosecondsUntilEmpty(elsewhere: elsewhere) == 39_000_000)
+        _ = queue.enqueue(1, reservation: id, preparationNanoseconds: 3_000_000, canRunHere: false, now: start)
+        #expect(queue.nanosecondsUntilEmpty(elsewhere: elsewhere) == 36_000_000)
+        _ = queue.startBatch(isScheduled: true, now: start)
+        #expect(queue.nanosecondsUntilEmpty(elsewhere: elsewhere) == 36_000_000)
+        elsewhere.add([0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], nanosecondsEach: 7_000_000)
+        #expect(queue.nanosecondsUntilEmpty(elsewhere: elsewhere) == 50_000_000)
+    }
+
+    // MARK: The wait of what is let in
+
+    /// A queue with one worker and elements of 10 ms, which lets in what waits up to 100 ms.
+    private func timedQueue(wait: Int = 100, milliseconds: Int64 = 10) throws -> BatchQueue<Int> {
+        var queue = BatchQueue<Int>(
+            configuration: BatcherConfiguration(maxBatchSize: 1, maxQueueWaitMilliseconds: wait, workerCount: 1))
+        let id = try enqueue(0..<1, into: &queue).id
+        _ = queue.startBatch(isScheduled: true, now: start)
+        _ = queue.endBatch(record(size: 1, milliseconds: milliseconds), now: start)
+        _ = queue.release(id)
+        return queue
+    }
+
+    @Test func letsInWhatDoesNotWaitTooLong() throws {
+        var queue = try timedQueue()
+        for _ in 0..<10 { _ = try queue.reserve(1, deadline: nil, now: start) }
+        // 100 ms lie before the eleventh, and 110 before the twelfth. Its own size does not count.
+        _ = try queue.reserve(1, deadline: nil, now: start)
+        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 110_000_000)) {
+            try queue.reserve(1, deadline: nil, now: start)
+        }
+        var other = try timedQueue()
+        _ = try other.reserve(64, deadline: nil, now: start)
+        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 640_000_000)) {
+            try other.reserve(1, deadline: nil, now: start)
+        }
+    }
+
+    @Test func alwaysLetsInTwoAWorker() throws {
+        var queue = try timedQueue(milliseconds: 5000)
+        _ = try queue.reserve(1, deadline: nil, now: start)
+        _ = try queue.reserve(1, deadline: nil, now: start)
+        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 10_000_000_000)) {
+            try queue.reserve(1, deadline: nil, now: start)
+        }
+    }
+
+    @Test func withoutALimitOnlyPlacesCount() throws {
+        var queue = try timedQueue(wait: 0)
+        for _ in 0..<256 { _ = try queue.reserve(1, deadline: nil, now: start) }
+        #expect(throws: ReservationRefusal.self) { try queue.reserve(1, deadline: nil, now: start) }
+    }
+
+    @Test func growsARequestThatHasBeenLetIn() throws {
+        var queue = try timedQueue()
+        let id = try queue.reserve(1, deadline: nil, now: start)
+        try queue.grow(id, to: 200)
+        #expect(queue.placesInUse == 200 && queue.preparingCount == 200)
+        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 2_000_000_000)) {
+            try queue.grow(id, to: 257)
+        }
+        #expect(queue.placesInUse == 200)
+        _ = queue.release(id)
+        #expect(queue.placesInUse == 0 && queue.preparingCount == 0)
+        try queue.grow(id, to: 9)
+        #expect(queue.placesInUse == 0)
+    }
+
+    // MARK: Priorities
+
+    @Test func theMoreUrgentGoesFirst() throws {
+        var queue = queue(batch: 1, workers: 1)
+        for (element, priority) in [5, 10, 1, 0, 4, 99, 1].enumerated() {
+            let id = try queue.reserve(
+                1, deadline: nil, priority: Priority(requested: priority), now: after(Int64(element)))
+            _ = queue.enqueue(element, reservation: id, canRunHere: false, now: after(Int64(element)))
+        }
+        var order: [Int] = []
+        while let batch = queue.startBatch(isScheduled: order.isEmpty, now: after(10)).batch {
+            order += batch.elements
+            _ = queue.endBatch(record(size: 1, milliseconds: 1), now: after(10))
+        }
+        #expect(order == [2, 6, 4, 0, 3, 1, 5])
+    }
+
+    @Test func whatHasWaitedIsNotPassedOver() throws {
+        var queue = queue(batch: 1, workers: 1)
+        // Nine levels lie between them: 900 ms.
+        for (element, priority, milliseconds) in [(0, 10, 0), (1, 1, 899), (2, 1, 901)] as [(Int, Int, Int64)] {
+            let now = after(milliseconds * 1000)
+            let id = try queue.reserve(1, deadline: nil, priority: Priority(requested: priority), now: now)
+            _ = queue.enqueue(element, reservation: id, canRunHere: false, now: now)
+        }
+        var order: [Int] = []
+        while let batch = queue.startBatch(isScheduled: order.isEmpty, now: after(1_000_000)).batch {
+            order += batch.elements
+            _ = queue.endBatch(record(size: 1, milliseconds: 1), now: after(1_000_000))
+        }
+        #expect(order == [1, 0, 2])
+    }
+
+    @Test func onlyWhatGoesBeforeCountsForAHigherPriority() throws {
+        var queue = try timedQueue()
+        for _ in 0..<11 { _ = try queue.reserve(1, deadline: nil, now: start) }
+        #expect(throws: ReservationRefusal.self) { try queue.reserve(1, deadline: nil, now: start) }
+        #expect(throws: ReservationRefusal.self) {
+            try queue.reserve(1, deadline: nil, priority: Priority(requested: 6), now: start)
+        }
+        _ = try queue.reserve(1, deadline: after(10_001), priority: Priority(requested: 4), now: start)
     }
 
     // MARK: Deadlines
@@ -251,12 +367,26 @@ struct BatchQueueTests {
         }
         try enqueue(0..<4, into: &queue)
         _ = queue.startBatch(isScheduled: true, now: start)
-        _ = queue.endBatch(record(size: 2, milliseconds: 20), now: start)
-        // 4 + 2 elements of 10 ms on 2 workers.
-        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 20_000_000)) {
-            try queue.reserve(2, deadline: after(30_000), now: start)
+        _ = queue.endBatch(record(size: 1, milliseconds: 10), now: start)
+        // 10 ms each, on 2 workers: 3 are left of the first ones, and 2 come.
+        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 15_000_000)) {
+            try queue.reserve(2, deadline: after(25_000), now: start)
         }
-        _ = try queue.reserve(2, deadline: after(30_001), now: start)
+        _ = try queue.reserve(2, deadline: after(25_001), now: start)
+    }
+
+    @Test func aDeadlineMustWaitForTheWholeBatch() throws {
+        var queue = BatchQueue<Int>(configuration: BatcherConfiguration(maxBatchSize: 8, workerCount: 1))
+        let id = try enqueue(0..<1, into: &queue).id
+        _ = queue.startBatch(isScheduled: true, now: start)
+        _ = queue.endBatch(record(size: 1, milliseconds: 10), now: start)
+        _ = queue.release(id)
+        _ = try queue.reserve(16, deadline: nil, now: start)
+        // 16 elements before it, and 7 that may come after it into its batch of 8.
+        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 160_000_000)) {
+            try queue.reserve(1, deadline: after(240_000), now: start)
+        }
+        _ = try queue.reserve(1, deadline: after(240_001), now: start)
     }
 
     @Test func expiresAnElementWhoseDeadlinePassesInTheQueue() throws {

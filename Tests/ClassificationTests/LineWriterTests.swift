@@ -1,10 +1,17 @@
 import Dispatch
 import Logging
 import Parallelism
+import Telemetry
 import TestSupport
 import Testing
 
 @testable import Classification
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 struct LineWriterTests {
     @Test func dropsWhatNobodyReadsAndSaysHowMuch() {
@@ -13,6 +20,7 @@ struct LineWriterTests {
         let writer = LineWriter(capacity: 3) { text in
             gate.wait()
             written.withLock { $0.append(text) }
+            return 0
         }
         // The reader is stuck: this must return all the same.
         for number in 0..<10 { writer("line \(number)") }
@@ -29,9 +37,36 @@ struct LineWriterTests {
         for _ in 0..<2000 { gate.signal() }
     }
 
+    @Test func saysWhatCouldNotBeWrittenOnceItCan() {
+        let written = Lock<[String]>([])
+        let isFull = Lock(true)
+        let writer = LineWriter { text in
+            if isFull.withLock({ $0 }) { return ENOSPC }
+            written.withLock { $0.append(text) }
+            return 0
+        }
+        let lost = Counter()
+        writer.countLosses(with: lost)
+        writer("one")
+        writer("two")
+        #expect(eventually { lost.value == .number(2) })
+        isFull.withLock { $0 = false }
+        writer("three")
+        writer("four")
+        #expect(eventually { written.withLock { $0.count } == 2 })
+        #expect(
+            written.withLock { $0 } == [
+                "\n2 lines could not be written: No space left on device\nthree\n", "four\n",
+            ])
+        #expect(lost.value == .number(2))
+    }
+
     @Test func formatsMetadataInOrder() {
         let written = Lock<[String]>([])
-        let writer = LineWriter { text in written.withLock { $0.append(text) } }
+        let writer = LineWriter { text in
+            written.withLock { $0.append(text) }
+            return 0
+        }
         var logger = Logger(label: "x") { _ in LineLogHandler(level: .info, writer: writer) }
         logger[metadataKey: "b"] = "2"
         logger.debug("unseen")

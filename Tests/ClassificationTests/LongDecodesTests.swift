@@ -1,3 +1,4 @@
+import Batching
 import Parallelism
 import TestSupport
 import Testing
@@ -20,16 +21,18 @@ struct LongDecodesTests {
         init(capacity: Int = 8) {
             let wakes = Lock<[@Sendable () -> Void]>([])
             self.wakes = wakes
-            decodes = LongDecodes(pool: pool, capacity: capacity, clock: clock) { _, work in
-                wakes.withLock { $0.append(work) }
-            }
+            decodes = LongDecodes(
+                jobs: OrderedJobs(pool: pool), workerCount: 1, capacity: capacity, clock: clock
+            ) { _, work in wakes.withLock { $0.append(work) } }
             let gate = gate
             precondition(pool.submit { _ = gate.wait() })
         }
 
         func submit(_ name: String, owner: Owner, deadline: Instant? = nil, holding body: AnyObject & Sendable) {
             decodes.submit(
-                LongDecodes.Decode(owner: ObjectIdentifier(owner), deadline: deadline) { turn in
+                LongDecodes.Decode(
+                    owner: ObjectIdentifier(owner), deadline: deadline, urgency: .first
+                ) { turn in
                     withExtendedLifetime(body) { self.turns.withLock { $0[name] = turn } }
                 }, byteCount: LongDecodes.leastBytes)
         }

@@ -30,6 +30,33 @@ struct OverloadTests {
         #expect(page["swiftlet_queue_depth", model: "lite"] == 0)
     }
 
+    /// Nobody uploads a photo to be refused.
+    @Test func refusesBeforeTheBodyIsRead() throws {
+        let test = try TestService {
+            $0.threads = 1
+            $0.maxQueueSize = 1
+        }
+        defer { test.stop() }
+        let gate = test.service.closeGate()
+        let first = try test.client()
+        try first.send("POST", "/v1/classify", body: Upload.jpeg("420"))
+        #expect(eventually { test.placesInUse == 1 })
+        let image = try Upload.jpeg("444")
+        let client = try test.client()
+        let head = "POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: \(image.count)\r\n\r\n"
+        try client.send(head)
+        let refused = try client.receive()
+        #expect(refused.status == 503 && refused["retry-after"] == "1" && refused["connection"] == nil)
+        try client.send(image)
+        gate.open()
+        #expect(try first.receive().status == 200)
+        // The same connection, once there is a place.
+        try client.send(head)
+        try client.send(image)
+        #expect(try client.receive().status == 200)
+        #expect(try test.metrics().rejections("queue_full") == 1)
+    }
+
     @Test func refusesARequestOfMoreImagesThanPlacesWhole() throws {
         let test = try TestService { $0.maxQueueSize = 2 }
         defer { test.stop() }
@@ -137,8 +164,8 @@ struct OverloadTests {
             "POST", "/v1/classify", fields: [Upload.multipartType],
             body: Upload.multipart([Upload.jpeg("420"), Upload.jpeg("tall")]))
         try clients[1].send("POST", "/v1/classify", body: Upload.jpeg("420"))
-        // The raw one takes its place at once, the other when a worker takes it apart.
-        #expect(eventually { test.placesInUse == 1 && page()["swiftlet_inflight_requests"] == 2 })
+        // Each takes a place at once, and the one with two images a further one when a worker takes it apart.
+        #expect(eventually { test.placesInUse == 2 && page()["swiftlet_inflight_requests"] == 2 })
         if leavesHalf { for client in clients { client.finishSending() } } else { clients = [] }
         // Seen before any worker has touched it.
         #expect(eventually { page().rejections("disconnected") == 2 })

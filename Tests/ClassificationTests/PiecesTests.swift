@@ -1,3 +1,4 @@
+import Batching
 import HTTP
 import HTTPTypes
 import Imaging
@@ -27,6 +28,18 @@ struct ClassifyParametersTests {
         #expect(parameters.topK == 7 && parameters.deadlineMilliseconds == 250)
         let none = try ClassifyParameters(request())
         #expect(none.model == nil && none.version == nil && none.topK == nil && none.deadlineMilliseconds == nil)
+    }
+
+    @Test(arguments: [("1", 1), ("4", 4), ("0", 5), ("5", 5), ("10", 10), ("11", 10), ("1000000000", 10)])
+    func readsThePriority(text: String, level: Int) throws {
+        let fields: HTTPFields = [HTTPField.Name("X-Request-Priority")!: text]
+        #expect(try ClassifyParameters(request(fields: fields)).priority.level == level)
+        #expect(try ClassifyParameters(request()).priority == .usual)
+    }
+
+    @Test(arguments: ["-1", "1.5", "high", ""]) func refusesWhatIsNoPriority(text: String) {
+        let fields: HTTPFields = [HTTPField.Name("X-Request-Priority")!: text]
+        #expect(throws: ServiceFailure.self) { try ClassifyParameters(request(fields: fields)) }
     }
 
     @Test(arguments: ["0", "-3", "1000000001", "9223372036854775808", "1e3", " 1", "", "१"])

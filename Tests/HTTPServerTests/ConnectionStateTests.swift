@@ -8,6 +8,7 @@ import Testing
 private struct Driver {
     var state: ConnectionState
     var now = Instant(nanoseconds: 1_000)
+    var admits: ConnectionState.Admits = { _, _ in true }
 
     init(_ change: (inout ServerConfiguration) -> Void = { _ in }) {
         var configuration = ServerConfiguration()
@@ -18,7 +19,9 @@ private struct Driver {
     mutating func receive(_ text: String) -> [ConnectionAction] {
         var actions: [ConnectionAction] = []
         let bytes = Array(text.utf8)
-        if let action = bytes.withUnsafeBufferPointer({ state.received($0, now: now) }) { actions.append(action) }
+        if let action = bytes.withUnsafeBufferPointer({ state.received($0, now: now, admits: admits) }) {
+            actions.append(action)
+        }
         return actions + settle()
     }
 
@@ -29,7 +32,7 @@ private struct Driver {
 
     mutating func settle() -> [ConnectionAction] {
         var actions: [ConnectionAction] = []
-        while let action = state.nextAction(now: now) { actions.append(action) }
+        while let action = state.nextAction(now: now, admits: admits) { actions.append(action) }
         return actions
     }
 
@@ -61,6 +64,7 @@ private func targets(_ actions: [ConnectionAction]) -> [String] {
         case .dispatch(let request): request.head.target
         case .decide(let head): "decide \(head.target)"
         case .refuse(let rejection): "refuse \(rejection.status.code)"
+        case .turnAway(let head): "turn away \(head.target)"
         case .cancel: "cancel"
         case .shutdownSending: "shutdown"
         case .close: "close"

@@ -203,6 +203,24 @@ struct ServerTests {
         #expect(try first.receive().body == half)
     }
 
+    @Test func closesWhoPipelinesWhereThereIsNoRoom() throws {
+        let test = try TestServer { $0.maximumHeldBytes = 80_000 }
+        defer { test.stop() }
+        let requests =
+            "GET /hold/a HTTP/1.1\r\nHost: a\r\n\r\n"
+            + String(
+                repeating: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", count: 1600)
+        let first = try test.client()
+        try first.send(requests)
+        let held = try #require(test.held.wait())
+        let second = try test.client()
+        try? second.send(requests)
+        #expect(test.cancelled.wait() == "/hold/a")
+        #expect(test.closed.wait() != nil)
+        held.responder.respond(Response())
+        #expect(try first.receive().status == 200)
+    }
+
     @Test func answersAMalformedRequestAndCloses() throws {
         let test = try TestServer()
         defer { test.stop() }
@@ -314,6 +332,26 @@ struct ServerTests {
         test.server.expire()
         #expect(try idle.receivesEnd())
         #expect(try slow.receivesEnd())
+    }
+
+    /// Whoever takes all connections and says nothing keeps nobody out.
+    @Test func theLongestIdleConnectionMakesRoom() throws {
+        let clock = ManualClock()
+        let test = try TestServer(clock: clock) { $0.maximumConnections = 2 }
+        defer { test.stop() }
+        let oldest = try test.client()
+        try oldest.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(try oldest.receive().status == 200)
+        clock.advance(seconds: 1)
+        let busy = try test.client()
+        try busy.send("GET /hold/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        let held = try #require(test.held.wait())
+        let newcomer = try test.client()
+        try newcomer.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(try newcomer.receive().status == 200)
+        #expect(try oldest.receivesEnd())
+        held.responder.respond(Response())
+        #expect(try busy.receive().status == 200)
     }
 
     @Test func acceptsAgainAfterTheConnectionLimit() throws {

@@ -38,6 +38,9 @@ final class TestServer: Sendable {
                     contentType: "application/octet-stream", body: request.body,
                     stages: [Stage(name: "compute", seconds: 0.5)]))
         }
+        router.add(
+            .post, "/full", admission: { _ in Response(status: .serviceUnavailable) },
+            handler: { _, responder in responder.respond(Response()) })
         router.add(.get, "/models/{name}") { request, responder in
             let text = "\(request.parameters["name"] ?? "-") \(request.queryValue("q") ?? "-")"
             responder.respond(Response(contentType: "text/plain", body: Array(text.utf8)))

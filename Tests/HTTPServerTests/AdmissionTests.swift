@@ -1,0 +1,114 @@
+import HTTP
+import HTTPTypes
+import Parallelism
+import TestSupport
+import Testing
+
+@testable import HTTPServer
+
+/// Requests that are refused when their head has been read.
+struct AdmissionTests {
+    private func state(_ change: (inout ServerConfiguration) -> Void = { _ in }) -> ConnectionState {
+        var configuration = ServerConfiguration()
+        change(&configuration)
+        return ConnectionState(configuration: configuration, now: Instant(nanoseconds: 0))
+    }
+
+    private let refuses: ConnectionState.Admits = { head, _ in head.target != "/full" }
+    private let head = "POST /full HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+    private let get = "GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    private func receive(
+        _ text: String, _ state: inout ConnectionState, seconds: Int64 = 0
+    ) -> ConnectionAction? {
+        Array(text.utf8).withUnsafeBufferPointer {
+            state.received($0, now: Instant(nanoseconds: seconds * 1_000_000_000), admits: refuses)
+        }
+    }
+
+    private func target(_ action: ConnectionAction?) -> String? {
+        switch action {
+        case .turnAway(let head): "turned away \(head.target)"
+        case .dispatch(let request): request.head.target
+        default: nil
+        }
+    }
+
+    /// However the bytes are cut, the body is dropped and the next request is read.
+    @Test(arguments: 0...120) func keepsTheConnectionAndDropsTheBody(cut: Int) {
+        var state = state()
+        let all = Array((head + "0123456789" + get).utf8)
+        var seen: [String] = []
+        for piece in [all[..<min(cut, all.count)], all[min(cut, all.count)...]] where !piece.isEmpty {
+            var action =
+                receive(String(decoding: piece, as: UTF8.self), &state)
+                ?? state.nextAction(now: Instant(nanoseconds: 0), admits: refuses)
+            while let present = action {
+                seen.append(target(present) ?? "\(present)")
+                if seen.count == 1 {
+                    #expect(state.heldBytes == 0)
+                    #expect(state.answer(now: Instant(nanoseconds: 0), isDraining: false).keepsAlive)
+                }
+                action = state.nextAction(now: Instant(nanoseconds: 0), admits: refuses)
+            }
+        }
+        #expect(seen == ["turned away /full", "/next"])
+        #expect(state.phase == .processing)
+    }
+
+    @Test func closesWhereMuchIsToComeOrNobodyKnowsHowMuch() {
+        for framing in ["Content-Length: 11", "Transfer-Encoding: chunked"] {
+            var state = state { $0.maximumDiscardedBytes = 10 }
+            let action = receive("POST /full HTTP/1.1\r\nHost: a\r\n\(framing)\r\n\r\n012", &state)
+            #expect(target(action) == "turned away /full")
+            #expect(!state.answer(now: Instant(nanoseconds: 0), isDraining: false).keepsAlive)
+            #expect(state.phase == .flushing(lingers: true))
+        }
+    }
+
+    @Test func aDrainingServerClosesAfterIt() {
+        var state = state()
+        _ = receive(head, &state)
+        #expect(!state.answer(now: Instant(nanoseconds: 0), isDraining: true).keepsAlive)
+    }
+
+    @Test func waitsForTheRestAsLongAsForAnyBody() {
+        var state = state()
+        _ = receive(head + "01", &state)
+        _ = state.answer(now: Instant(nanoseconds: 0), isDraining: false)
+        #expect(state.phase == .discarding && state.wantsToReceive && !state.isIdle)
+        #expect(receive("2", &state, seconds: 9) == nil)
+        #expect(state.expire(now: Instant(nanoseconds: 18_999_999_999)) == nil)
+        #expect(state.expire(now: Instant(nanoseconds: 19_000_000_000)) == .close)
+    }
+
+    @Test func closesWhereTheClientEndsInTheBody() {
+        var state = state()
+        _ = receive(head + "01", &state)
+        _ = state.answer(now: Instant(nanoseconds: 0), isDraining: false)
+        #expect(state.receivedEnd() == .close)
+    }
+
+    @Test func answersWithoutReadingTheBodyOverASocket() throws {
+        let test = try TestServer()
+        defer { test.stop() }
+        let client = try test.client()
+        // The whole of the body may never come: the answer does.
+        try client.send("POST /full HTTP/1.1\r\nHost: a\r\nX-Request-Id: id\r\nContent-Length: 100000\r\n\r\n")
+        let refused = try client.receive()
+        #expect(refused.status == 503 && refused["x-request-id"] == "id" && refused["connection"] == nil)
+        try client.send([UInt8](repeating: 1, count: 100_000))
+        let record = try #require(test.finished.wait())
+        #expect(record.route == "/full" && record.status == 503)
+        try client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(try client.receive().text == "hello")
+        // Who asks first has nothing to take back.
+        try client.send(
+            "POST /full HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        #expect(try client.receive().status == 503)
+        // Without a body the handler is asked at once.
+        let other = try test.client()
+        try other.send("POST /full HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        #expect(try other.receive().status == 200)
+    }
+}
