@@ -300,21 +300,6 @@ struct BatchQueueTests {
         #expect(throws: ReservationRefusal.self) { try queue.reserve(1, deadline: nil, now: start) }
     }
 
-    @Test func growsARequestThatHasBeenLetIn() throws {
-        var queue = try timedQueue()
-        let id = try queue.reserve(1, deadline: nil, now: start)
-        try queue.grow(id, to: 200)
-        #expect(queue.placesInUse == 200 && queue.preparingCount == 200)
-        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 2_000_000_000)) {
-            try queue.grow(id, to: 257)
-        }
-        #expect(queue.placesInUse == 200)
-        _ = queue.release(id)
-        #expect(queue.placesInUse == 0 && queue.preparingCount == 0)
-        try queue.grow(id, to: 9)
-        #expect(queue.placesInUse == 0)
-    }
-
     // MARK: Priorities
 
     @Test func theMoreUrgentGoesFirst() throws {

@@ -44,7 +44,7 @@ struct AccessTests {
         #expect(try client.exchange("GET", "/nowhere").status == 404)
     }
 
-    @Test(arguments: ["Content-Length: 1000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nf4240\r\n"])
+    @Test(arguments: ["Content-Length: 2000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nf4240\r\n"])
     func refusesBeforeTheBodyIsRead(framing: String) throws {
         let test = try TestServer(gate: Self.gate)
         defer { test.stop() }
@@ -58,6 +58,16 @@ struct AccessTests {
         try client.send([UInt8](repeating: 0, count: 1_000_000))
         client.finishSending()
         #expect(try client.receivesEnd())
+    }
+
+    @Test func keepsTheConnectionWhereLittleIsToCome() throws {
+        let test = try TestServer(gate: Self.gate)
+        defer { test.stop() }
+        let client = try test.client()
+        try client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+        #expect(try client.receive().status == 401)
+        try client.send("body")
+        #expect(try client.exchange("GET", "/hello", fields: [("Authorization", "me")]).text == "hello")
     }
 
     @Test func refusesInsteadOf100() throws {
@@ -81,7 +91,7 @@ struct AccessTests {
         let client = try test.client()
         try client.send(
             "GET /hello HTTP/1.1\r\nHost: a\r\nAuthorization: me\r\n\r\n"
-                + "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\npart")
+                + "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\npart")
         #expect(try client.receive().text == "hello")
         #expect(try client.receive().status == 401)
         #expect(try client.receivesEnd())

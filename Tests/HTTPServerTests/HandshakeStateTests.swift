@@ -45,20 +45,4 @@ struct HandshakeStateTests {
         #expect(!state.answer(now: start, isDraining: false).keepsAlive)
         #expect(state.nextAction(now: start) == .shutdownSending)
     }
-
-    @Test func givesOutAHeadWhoseBodyIsToComeOnce() {
-        var state = ConnectionState(configuration: ServerConfiguration(), now: start)
-        let head = Array("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n".utf8)
-        #expect(head.withUnsafeBufferPointer { state.received($0, now: start) } == nil)
-        #expect(state.takeHead()?.target == "/p")
-        #expect(state.takeHead() == nil)
-        state.refuseBody()
-        #expect(state.heldBytes == 0)
-        #expect(!state.answer(now: start, isDraining: false).keepsAlive)
-        #expect(state.nextAction(now: start) == .shutdownSending)
-        // Whole requests have no time between head and body.
-        var whole = ConnectionState(configuration: ServerConfiguration(), now: start)
-        _ = (head + Array("abc".utf8)).withUnsafeBufferPointer { whole.received($0, now: start) }
-        #expect(whole.takeHead() == nil)
-    }
 }

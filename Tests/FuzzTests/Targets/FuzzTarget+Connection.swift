@@ -104,6 +104,7 @@ private struct ConnectionRun {
             if isAnswerDue || refusal != nil { return "refuses while it answers" }
             isAnswerDue = true
             refusal = rejection
+        case .turnAway: return "turns away what nobody has refused"
         case .cancel: if !isAnswerDue { return "cancels nothing" }
         case .shutdownSending: if !state.output.isEmpty { return "ends sending before all is sent" }
         case .close: isClosed = true
