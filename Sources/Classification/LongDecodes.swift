@@ -127,7 +127,8 @@ final class LongDecodes: Sendable {
     private func take(where isMeant: (Decode) -> Bool) -> [Decode] {
         state.withLock { state in
             let taken = state.waiting.filter(isMeant)
-            if !taken.isEmpty { state.waiting.removeAll(where: isMeant) }
+            guard !taken.isEmpty else { return [] }
+            state.waiting.removeAll(where: isMeant)
             return Array(taken)
         }
     }
