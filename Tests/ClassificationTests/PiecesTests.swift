@@ -33,13 +33,13 @@ struct ImageParametersTests {
     @Test(arguments: [("1", 1), ("4", 4), ("0", 5), ("5", 5), ("10", 10), ("11", 10), ("1000000000", 10)])
     func readsThePriority(text: String, level: Int) throws {
         let fields: HTTPFields = [HTTPField.Name("X-Request-Priority")!: text]
-        #expect(try ClassifyParameters(request(fields: fields)).priority.level == level)
-        #expect(try ClassifyParameters(request()).priority == .usual)
+        #expect(try ImageParameters(request(fields: fields), takesTopK: true).priority.level == level)
+        #expect(try ImageParameters(request(), takesTopK: true).priority == .usual)
     }
 
     @Test(arguments: ["-1", "1.5", "high", ""]) func refusesWhatIsNoPriority(text: String) {
         let fields: HTTPFields = [HTTPField.Name("X-Request-Priority")!: text]
-        #expect(throws: ServiceFailure.self) { try ClassifyParameters(request(fields: fields)) }
+        #expect(throws: ServiceFailure.self) { try ImageParameters(request(fields: fields), takesTopK: true) }
     }
 
     @Test(arguments: ["0", "-3", "1000000001", "9223372036854775808", "1e3", " 1", "", "१"])

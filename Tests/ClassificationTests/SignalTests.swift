@@ -15,7 +15,7 @@ struct SignalTests {
         await #expect(processExitsWith: .success) {
             let test = try TestService()
             let process = ServiceProcess(
-                service: test.service, logger: test.log.logger, say: LineWriter(write: { _ in }))
+                service: test.service, logger: test.log.logger, say: LineWriter(write: { _ in 0 }))
             process.handleSignals()
             try test.write(TestModel(version: 2))
             kill(getpid(), SIGHUP)
