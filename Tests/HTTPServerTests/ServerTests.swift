@@ -219,6 +219,7 @@ struct ServerTests {
         #expect(test.cancelled.wait() == "/hold/a")
         #expect(test.closed.wait() != nil)
         for request in held { request.responder.respond(Response()) }
+        withExtendedLifetime((first, second)) {}
     }
 
     @Test func answersAMalformedRequestAndCloses() throws {
