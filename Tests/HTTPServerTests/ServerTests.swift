@@ -212,13 +212,14 @@ struct ServerTests {
                 repeating: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", count: 1600)
         let first = try test.client()
         try first.send(requests)
-        let held = try #require(test.held.wait())
         let second = try test.client()
         try? second.send(requests)
+        let held = [try #require(test.held.wait()), try #require(test.held.wait())]
+        // There is room for one of them.
         #expect(test.cancelled.wait() == "/hold/a")
         #expect(test.closed.wait() != nil)
-        held.responder.respond(Response())
-        #expect(try first.receive().status == 200)
+        for request in held { request.responder.respond(Response()) }
+        withExtendedLifetime((first, second)) {}
     }
 
     @Test func answersAMalformedRequestAndCloses() throws {
