@@ -8,7 +8,8 @@ extension Connection {
         return authorizer(AccessQuestion(access: endpoint.access, fields: head.fields, peer: peer))
     }
 
-    func crossOriginFields(_ head: RequestHead) -> HTTPFields {
-        acceptor.listener.crossOrigin?.fields(for: head.fields) ?? [:]
+    /// Nil where no pages of other origins are let in.
+    func crossOriginFields(_ head: RequestHead) -> HTTPFields? {
+        acceptor.listener.crossOrigin?.fields(for: head.fields)
     }
 }

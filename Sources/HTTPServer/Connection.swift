@@ -57,7 +57,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         var path: String?
         var requestID: String
         /// For pages of other origins.
-        var crossOriginFields: HTTPFields
+        var crossOriginFields: HTTPFields?
         var received: Instant
         var readDone: Instant
         /// Absent where the server answers itself.
@@ -355,7 +355,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         case .options(let allow, let label):
             exchange.label = label
             if let policy = acceptor.listener.crossOrigin {
-                exchange.crossOriginFields.append(
+                exchange.crossOriginFields?.append(
                     contentsOf: policy.preflightFields(for: head.fields, methods: allow))
             }
             self.exchange = exchange
@@ -416,7 +416,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         stages.append(contentsOf: response.stages)
         let carriesBody = ResponseEncoder.carriesBody(response.status, framing: framing)
         var fields = response.fields
-        if !exchange.crossOriginFields.isEmpty { fields.append(contentsOf: exchange.crossOriginFields) }
+        if let further = exchange.crossOriginFields { fields.append(contentsOf: further) }
         state.output.append { bytes in
             owner.encoder.appendHead(
                 status: response.status, fields: fields, requestID: exchange.requestID, stages: stages,

@@ -44,9 +44,9 @@ struct AccessTests {
         #expect(try client.exchange("GET", "/nowhere").status == 404)
     }
 
-    @Test(arguments: ["Content-Length: 2000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nf4240\r\n"])
+    @Test(arguments: ["Content-Length: 1000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nf4240\r\n"])
     func refusesBeforeTheBodyIsRead(framing: String) throws {
-        let test = try TestServer(gate: Self.gate)
+        let test = try TestServer(gate: Self.gate) { $0.maximumDiscardedBytes = 1000 }
         defer { test.stop() }
         let client = try test.client()
         try client.send("POST /echo HTTP/1.1\r\nHost: a\r\n\(framing)")
@@ -86,12 +86,12 @@ struct AccessTests {
     }
 
     @Test func refusesAPipelinedRequestInItsTurn() throws {
-        let test = try TestServer(gate: Self.gate)
+        let test = try TestServer(gate: Self.gate) { $0.maximumDiscardedBytes = 1000 }
         defer { test.stop() }
         let client = try test.client()
         try client.send(
             "GET /hello HTTP/1.1\r\nHost: a\r\nAuthorization: me\r\n\r\n"
-                + "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\npart")
+                + "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\npart")
         #expect(try client.receive().text == "hello")
         #expect(try client.receive().status == 401)
         #expect(try client.receivesEnd())

@@ -46,7 +46,8 @@ struct AdmissionTests {
             while let present = action {
                 seen.append(target(present) ?? "\(present)")
                 if seen.count == 1 {
-                    #expect(state.heldBytes == 0)
+                    // The next request may have come with it; the body is not kept.
+                    #expect(state.heldBytes <= get.utf8.count)
                     #expect(state.answer(now: Instant(nanoseconds: 0), isDraining: false).keepsAlive)
                 }
                 action = state.nextAction(now: Instant(nanoseconds: 0), admits: refuses)

@@ -64,8 +64,16 @@ private struct ConnectionRun {
     /// sent is dropped.
     private var isLeftWhileAnswering = false
 
+    /// A body, in memory that may be twice its size, what was read beyond it, and answers. The last piece and the last
+    /// answer may go beyond their limits.
+    private static let mostHeldBytes =
+        2 * configuration.parser.maximumBodyBytes + configuration.maximumBacklogBytes + mostBytesAPiece
+        + configuration.maximumOutputBytes + mostBytesAnAnswer
+    private static let mostBytesAPiece = 24
+    private static let mostBytesAnAnswer = 60
+
     private mutating func step() -> String? {
-        if state.heldBytes > ParsedStream.limits.maximumBodyBytes { return "holds \(state.heldBytes) bytes" }
+        if state.heldBytes > Self.mostHeldBytes { return "holds \(state.heldBytes) bytes" }
         if let action = state.nextAction(now: now) { return perform(action) }
         switch Int.random(in: 0..<4, using: &random) {
         case 0 where isAnswerDue: return answer()
@@ -78,7 +86,7 @@ private struct ConnectionRun {
                     isLeftWhileAnswering || state.phase == .processing || !state.output.isEmpty
                 return state.receivedEnd().flatMap { perform($0) }
             }
-            let count = min(bytes.count - offset, .random(in: 1...24, using: &random))
+            let count = min(bytes.count - offset, .random(in: 1...Self.mostBytesAPiece, using: &random))
             let piece = Array(bytes[offset..<offset + count])
             offset += count
             return piece.withUnsafeBufferPointer { state.received($0, now: now) }.flatMap { perform($0) }
@@ -117,7 +125,7 @@ private struct ConnectionRun {
         let framing = state.answer(now: now, isDraining: false)
         let keeps = refusal == nil && !state.hasEnded && dispatched.last?.head.keepsAlive == true
         if framing.keepsAlive != keeps { return "closes or stays open where it should not" }
-        let size = Int.random(in: 1...60, using: &random)
+        let size = Int.random(in: 1...Self.mostBytesAnAnswer, using: &random)
         state.output.append { $0.append(contentsOf: repeatElement(0x61, count: size)) }
         return nil
     }
