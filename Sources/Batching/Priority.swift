@@ -62,8 +62,9 @@ public struct UrgencyQueue<Element> {
 
     /// Takes the most urgent `count` elements out.
     public mutating func removeFirst(_ count: Int) -> [Element] {
-        let taken = entries.prefix(count).map(\.element)
-        entries.removeFirst(count)
+        var taken: [Element] = []
+        taken.reserveCapacity(count)
+        for _ in 0..<count { taken.append(entries.removeFirst().element) }
         return taken
     }
 

@@ -65,8 +65,9 @@ public enum ContentCoding: String, Sendable, CaseIterable {
 
     private static func trimmed(_ text: Substring) -> String {
         let blank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        let start = text.drop(while: blank)
-        return String(start.reversed().drop(while: blank).reversed()).lowercased()
+        var text = text.drop(while: blank)
+        while let last = text.last, blank(last) { text.removeLast() }
+        return text.lowercased()
     }
 }
 
