@@ -171,10 +171,34 @@ static boolean on_application1(j_decompress_ptr decoder) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Files of several scans
 
+// Fails where more than `max_scans` scans follow, before one of them is decoded: the first one's header has been read.
+static void count_scans(cic_jpeg_reader* reader, uint32_t max_scans) {
+    const uint8_t* at = reader->source.next_input_byte;
+    const uint8_t* const end = at + reader->source.bytes_in_buffer;
+    uint32_t scans = 1;
+    while (scans <= max_scans) {
+        // In a scan 0xFF is followed by 0 where it is data, and by no length where it is a restart marker.
+        at = memchr(at, 0xFF, (size_t)(end - at));
+        if (at == NULL || end - at < 4) return;
+        const uint8_t marker = at[1];
+        if (marker == 0xD9) return;
+        if (marker == 0x00 || marker == 0xFF || (marker >= 0xD0 && marker <= 0xD7)) {
+            at += marker == 0xFF ? 1 : 2;
+            continue;
+        }
+        if (marker == 0xDA) scans++;
+        const size_t length = (size_t)at[2] << 8 | at[3];
+        if (length > (size_t)(end - at) - 2) return;
+        at += 2 + length;
+    }
+    fail(reader, CIC_TOO_MANY_SCANS, "more scans than the limit");
+}
+
 // Called by the library before each row of blocks that it absorbs.
 static void on_progress(j_common_ptr decoder) {
     cic_jpeg_reader* reader = reader_of(decoder);
     j_decompress_ptr jpeg = &reader->decoder;
+    // The library may take for a scan what `count_scans` does not, in damaged files.
     if (jpeg->input_scan_number > 0 && (uint32_t)jpeg->input_scan_number > reader->max_scans)
         fail(reader, CIC_TOO_MANY_SCANS, "more scans than the limit");
     for (int index = 0; index < jpeg->comps_in_scan; index++)
@@ -287,6 +311,7 @@ cic_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window) {
     jpeg->scale_denom = window->reduction;
     jpeg->progress = &reader->progress;
     reader->max_scans = window->max_scans;
+    if (has_several_scans) count_scans(reader, window->max_scans);
     jpeg_start_decompress(jpeg);
     reader->is_started = true;
     if (has_several_scans) {
