@@ -66,7 +66,8 @@ public final class ClassificationService: Sendable {
         let settings = context.settings
         let policy = AccessPolicy(keys: credentials.keys, isAdminAddress: false)
         let main = Listener(
-            host: settings.host, port: settings.port, router: Routes.router(context, models), tls: credentials.tls,
+            host: settings.host, port: settings.port, router: Routes.router(context, models, policy),
+            tls: credentials.tls,
             authorizer: policy.decide, crossOrigin: settings.crossOriginPolicy,
             maximumConnections: settings.maxConnections)
         guard let address = ListenAddress(settings.adminAddress) else { return [main] }
@@ -74,7 +75,7 @@ public final class ClassificationService: Sendable {
         return [
             main,
             Listener(
-                host: address.host, port: address.port, router: Routes.adminRouter(context, models),
+                host: address.host, port: address.port, router: Routes.adminRouter(context, models, adminPolicy),
                 tls: settings.adminTls == "on" ? credentials.tls : nil, authorizer: adminPolicy.decide,
                 maximumConnections: maximumAdminConnections),
         ]

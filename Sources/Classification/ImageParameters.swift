@@ -11,9 +11,11 @@ struct ImageParameters: Equatable, Sendable {
     var topK: Int?
     /// `X-Request-Deadline-Ms`, counted from the request's first byte.
     var deadlineMilliseconds: Int?
-
     /// `X-Request-Priority`.
     var priority = Priority.usual
+
+    /// What a parameter that is a number may be at most.
+    static let largestNumber = 1_000_000_000
 
     static let priorityField = HTTPField.Name("X-Request-Priority")!
     static let deadlineField = HTTPField.Name("X-Request-Deadline-Ms")!
@@ -48,7 +50,7 @@ struct ImageParameters: Equatable, Sendable {
     }
 
     static func positive(_ name: String, _ text: String) throws(ServiceFailure) -> Int {
-        guard let value = Int(text), value > 0, value <= 1_000_000_000 else {
+        guard let value = Int(text), value > 0, value <= largestNumber else {
             throw .badParameter(name: name, reason: "'\(text)' is not a positive whole number")
         }
         return value

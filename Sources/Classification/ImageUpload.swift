@@ -132,9 +132,17 @@ enum ImageUpload: Sendable {
     private struct JSONBody: Decodable {
         struct Image: Decodable {
             let b64: String
+
+            init(from decoder: any Decoder) throws {
+                b64 = try decoder.onlyMember(String.self, "b64")
+            }
         }
 
         let images: [Image]
+
+        init(from decoder: any Decoder) throws {
+            images = try decoder.onlyMember([Image].self, "images")
+        }
     }
 
     private static func imagesInJSON(_ body: [UInt8]) throws(ServiceFailure) -> [UploadedImage] {
@@ -145,6 +153,9 @@ enum ImageUpload: Sendable {
             switch error {
             case .keyNotFound(let key, let context):
                 throw .badBody(reason: "JSON: \(path(context.codingPath + [key])) is missing; \(form)")
+            case .dataCorrupted(let context) where context.underlyingError is UnknownMember:
+                throw .badBody(
+                    reason: "JSON: \(path(context.codingPath)) is not known; \(form); parameters go into the query")
             case .typeMismatch(_, let context), .valueNotFound(_, let context):
                 throw .badBody(reason: "JSON: \(path(context.codingPath)) has another type; \(form)")
             default: throw .badBody(reason: "the body begins like JSON but is not; \(form)")

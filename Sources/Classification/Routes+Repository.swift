@@ -43,6 +43,9 @@ extension Routes {
             if let name = body.parameters.first(where: { $0 != "unload_dependents" }) {
                 throw .badParameter(name: "parameters.\(name)", reason: "no such parameter; there is unload_dependents")
             }
+            guard body.parameters.isEmpty || body.unloadsDependents != nil else {
+                throw .badParameter(name: "parameters.unload_dependents", reason: "is no boolean")
+            }
             models.request(.unload(request.parameters["name"] ?? ""), answering(request, responder))
         }
     }
@@ -91,6 +94,8 @@ private struct RepositoryBody {
     private(set) var ready: Bool?
     /// The names of the parameters.
     private(set) var parameters: [String] = []
+    /// Nil where it is left out, or no boolean.
+    private(set) var unloadsDependents: Bool?
 
     private static let maximumBytes = 64 << 10
 
@@ -110,28 +115,24 @@ private struct RepositoryBody {
         }
         ready = object.ready
         parameters = object.parameters
+        unloadsDependents = object.unloadsDependents
     }
 
     private struct Object: Decodable {
-        struct Key: CodingKey {
-            var stringValue: String
-            var intValue: Int? { nil }
-            init(stringValue: String) { self.stringValue = stringValue }
-            init?(intValue: Int) { nil }
-        }
-
         var keys: [String]
         var ready: Bool?
         var parameters: [String] = []
+        var unloadsDependents: Bool?
 
         init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: Key.self)
+            let container = try decoder.container(keyedBy: MemberName.self)
             keys = container.allKeys.map(\.stringValue)
-            ready = try container.decodeIfPresent(Bool.self, forKey: Key(stringValue: "ready"))
-            let parametersKey = Key(stringValue: "parameters")
+            ready = try container.decodeIfPresent(Bool.self, forKey: MemberName(stringValue: "ready"))
+            let parametersKey = MemberName(stringValue: "parameters")
             if container.contains(parametersKey), try !container.decodeNil(forKey: parametersKey) {
-                let nested = try container.nestedContainer(keyedBy: Key.self, forKey: parametersKey)
+                let nested = try container.nestedContainer(keyedBy: MemberName.self, forKey: parametersKey)
                 parameters = nested.allKeys.map(\.stringValue).sorted()
+                unloadsDependents = try? nested.decode(Bool.self, forKey: MemberName(stringValue: "unload_dependents"))
             }
         }
     }

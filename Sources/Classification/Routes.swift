@@ -18,7 +18,7 @@ enum Routes {
     static let unmatched = "unmatched"
 
     /// What the main port answers. Every route says who may use it.
-    static func router(_ service: ServiceContext, _ liveModels: LiveModels) -> Router {
+    static func router(_ service: ServiceContext, _ liveModels: LiveModels, _ policy: AccessPolicy) -> Router {
         var router = Router()
         router.add(
             .post, classify, access: .inference, admission: service.imageAdmission(takesTopK: true),
@@ -31,14 +31,16 @@ enum Routes {
         V2Routes.add(to: &router, service)
         addHealth(to: &router, service)
         if service.settings.adminAddress.isEmpty { addAdministration(to: &router, service, liveModels) }
+        addDescription(to: &router, service, policy)
         return router
     }
 
     /// What the admin address answers: health too, for probes that have neither a certificate nor TLS.
-    static func adminRouter(_ service: ServiceContext, _ liveModels: LiveModels) -> Router {
+    static func adminRouter(_ service: ServiceContext, _ liveModels: LiveModels, _ policy: AccessPolicy) -> Router {
         var router = Router()
         addHealth(to: &router, service)
         addAdministration(to: &router, service, liveModels)
+        addDescription(to: &router, service, policy)
         return router
     }
 

@@ -157,10 +157,13 @@ struct RequestReference: Sendable {
     init(_ request: Request) { self.init(id: request.id, path: request.path) }
 }
 
+/// Whether a path is one of the Open Inference Protocol's.
+func isProtocolPath(_ path: String) -> Bool { path == "/v2" || path.hasPrefix("/v2/") }
+
 /// The bodies of errors: `{"error": "…"}` below `/v2`, which is what clients of the Open Inference Protocol read, and
 /// problem details everywhere else.
 let serviceErrorBody: ErrorBody = { error in
-    guard let path = error.path, path == "/v2" || path.hasPrefix("/v2/") else { return problemBody(error) }
+    guard let path = error.path, isProtocolPath(path) else { return problemBody(error) }
     var json = JSONWriter()
     json.object { $0.value("error", error.detail) }
     return ("application/json", json.bytes)

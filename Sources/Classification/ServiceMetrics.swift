@@ -9,7 +9,7 @@ final class ServiceMetrics: Sendable {
     let build: BuildInformation
 
     /// Every route with the codes that it can give: their series exist, at zero, from the start.
-    private static let routes: [(label: String, codes: [Int])] = {
+    static let routes: [(label: String, codes: [Int])] = {
         let anywhere = [400, 405, 408, 413, 414, 417, 431, 500, 501, 505]
         let inference = [200, 204, 401, 403, 404, 415, 422, 499, 503, 504] + anywhere
         return [
@@ -20,6 +20,7 @@ final class ServiceMetrics: Sendable {
             (Routes.live, [200, 204] + anywhere),
             (Routes.ready, [200, 204, 503] + anywhere),
             (Routes.metrics, [200, 204, 499, 503] + anywhere),
+            (Routes.description, [200, 204, 304, 499] + anywhere),
             (V2Routes.server, [200, 204, 401, 403] + anywhere),
             (V2Routes.live, [200, 204] + anywhere),
             (V2Routes.ready, [200, 204, 503] + anywhere),
@@ -36,6 +37,9 @@ final class ServiceMetrics: Sendable {
             (Routes.unmatched, [404] + anywhere),
         ]
     }()
+
+    /// The codes that a route can give; none where there is no such route.
+    static func codes(of label: String) -> [Int] { routes.first { $0.label == label }?.codes ?? [] }
 
     /// Whose stages are counted.
     private static let inferenceRoutes: Set<String> = [Routes.classify, Routes.embed, V2Routes.infer]

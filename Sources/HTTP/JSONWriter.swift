@@ -43,6 +43,29 @@ public struct JSONWriter: Sendable {
         bytes.append(contentsOf: "null".utf8)
     }
 
+    /// An object under a name that is not known before.
+    public mutating func object(key: String, _ body: (inout JSONWriter) -> Void) {
+        begin(nil)
+        appendQuoted(key)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+        object(nil, body)
+    }
+
+    /// What is JSON already.
+    public mutating func json(_ name: StaticString? = nil, _ text: String) {
+        begin(name)
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    /// What is JSON already, under a name that is not known before.
+    public mutating func json(key: String, _ text: String) {
+        begin(nil)
+        appendQuoted(key)
+        bytes.append(UInt8(ascii: ":"))
+        bytes.append(contentsOf: text.utf8)
+    }
+
     private mutating func container(
         _ name: StaticString?, _ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void
     ) {

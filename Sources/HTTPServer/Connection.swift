@@ -327,6 +327,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         switch admitted.map({ .success($0.target) }) ?? parseTarget(head) {
         case .success(let parsed): target = parsed
         case .failure(let error):
+            // For the form of the error: a path that cannot be decoded lies somewhere, too.
+            exchange.path = String(head.target.prefix { $0 != "?" })
             self.exchange = exchange
             context.noteRejection(.malformed(error))
             return finish(error: error.status, detail: error.description, now)

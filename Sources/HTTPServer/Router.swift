@@ -33,9 +33,13 @@ public struct Router: Sendable {
     }
 
     static let unmatchedLabel = "unmatched"
-    private static let knownMethods: Set<HTTPRequest.Method> = [
+    /// What a resource of a server such as this may allow.
+    private static let usualMethods: Set<HTTPRequest.Method> = [
         .get, .head, .post, .put, .delete, .options, .patch,
     ]
+    /// What is known, and refused for what it is: as a method that the resource does not allow. Source: RFC 9110
+    /// §9.3.8; QUERY has a specification of its own.
+    private static let knownMethods = usualMethods.union([.trace, HTTPRequest.Method("QUERY")!])
 
     private var routes: [Route] = []
     /// Patterns without parameters, by their path.
@@ -43,6 +47,24 @@ public struct Router: Sendable {
     private var patterns: [Int] = []
 
     public init() {}
+
+    /// A method of a pattern, as it was added.
+    public struct Description: Sendable, Equatable {
+        public var method: HTTPRequest.Method
+        public var pattern: String
+        public var label: String
+        public var access: RouteAccess
+
+        public init(method: HTTPRequest.Method, pattern: String, label: String, access: RouteAccess) {
+            self.method = method
+            self.pattern = pattern
+            self.label = label
+            self.access = access
+        }
+    }
+
+    /// What has been added, in that order; without the HEAD that every GET brings.
+    public private(set) var descriptions: [Description] = []
 
     /// Adds a route. One for GET answers HEAD as well.
     ///
@@ -64,6 +86,8 @@ public struct Router: Sendable {
         }
         precondition(routes[index].handlers[method] == nil, "two handlers for \(method) \(pattern)")
         let endpoint = Endpoint(handler: handler, access: access, admission: admission)
+        descriptions.append(
+            Description(method: method, pattern: pattern, label: routes[index].label, access: access))
         routes[index].handlers[method] = endpoint
         if method == .get, routes[index].handlers[.head] == nil { routes[index].handlers[.head] = endpoint }
         let methods = routes[index].handlers.keys.map(\.rawValue) + ["OPTIONS"]
@@ -76,7 +100,7 @@ public struct Router: Sendable {
     func match(_ method: HTTPRequest.Method, _ target: RequestTarget) -> Match {
         guard Self.knownMethods.contains(method) else { return .unknownMethod }
         if target.path == "*" {
-            return .options(allow: Set(Self.knownMethods.map(\.rawValue)).sorted().joined(separator: ", "), label: "*")
+            return .options(allow: Set(Self.usualMethods.map(\.rawValue)).sorted().joined(separator: ", "), label: "*")
         }
         var parameters: [String: String] = [:]
         guard let index = literals[target.path] ?? matchSegments(target.segments, &parameters) else {

@@ -17,7 +17,7 @@ public struct InferRequest: Sendable, Equatable {
     /// Tensors of a request, and outputs.
     public static let tensorLimit = 16
     public static let rankLimit = 8
-    /// Lengths of names and ids. Units: bytes.
+    /// Lengths of names and ids. Units: Unicode scalars, as JSON Schema counts.
     public static let nameLimit = 1024
     /// A day. Units: microseconds.
     public static let longestTimeout = 86_400_000_000

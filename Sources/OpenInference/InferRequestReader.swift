@@ -49,8 +49,8 @@ struct InferRequestReader {
 
     private static func text(_ path: String, _ scanner: inout JSONScanner) throws(OpenInferenceError) -> String {
         let text = try scanner.string(path)
-        guard text.utf8.count <= InferRequest.nameLimit else {
-            throw .member(path: path, expected: "a string of at most \(InferRequest.nameLimit) bytes")
+        guard text.unicodeScalars.count <= InferRequest.nameLimit else {
+            throw .member(path: path, expected: "a string of at most \(InferRequest.nameLimit) characters")
         }
         return text
     }
@@ -63,8 +63,9 @@ struct InferRequestReader {
         guard try scanner.kind() == .object else { throw .member(path: path, expected: "an object") }
         try scanner.object { (name, scanner) throws(OpenInferenceError) in
             // It may come back in an error's sentence.
-            guard name.utf8.count <= InferRequest.nameLimit else {
-                throw .member(path: path, expected: "an object with names of at most \(InferRequest.nameLimit) bytes")
+            guard name.unicodeScalars.count <= InferRequest.nameLimit else {
+                throw .member(
+                    path: path, expected: "an object with names of at most \(InferRequest.nameLimit) characters")
             }
             let path = "\(path).\(name)"
             if name.hasPrefix("shared_memory_") {

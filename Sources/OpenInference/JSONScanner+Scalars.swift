@@ -27,7 +27,8 @@ extension JSONScanner {
         return false
     }
 
-    /// A number without fraction and exponent, within `range`.
+    /// A whole number within `range`, also one that is written as `1.0` or `1e3`: JSON has but one kind of number, and
+    /// clients write floats for what their users gave as such.
     mutating func integer(_ path: String, in range: ClosedRange<Int>) throws(OpenInferenceError) -> Int {
         let expected =
             switch (range.lowerBound, range.upperBound) {
@@ -38,9 +39,10 @@ extension JSONScanner {
         guard try kind() == .number else { throw .member(path: path, expected: expected) }
         let start = offset
         let isWhole = try skipNumber()
-        guard isWhole, offset - start <= 20,
-            let value = Int(String(decoding: bytes[start..<offset], as: UTF8.self)), range.contains(value)
-        else { throw .member(path: path, expected: expected) }
+        let text = offset - start <= 24 ? String(decoding: bytes[start..<offset], as: UTF8.self) : ""
+        guard let value = isWhole ? Int(text) : Double(text).flatMap(Int.init(exactly:)), range.contains(value) else {
+            throw .member(path: path, expected: expected)
+        }
         return value
     }
 

@@ -62,6 +62,14 @@ struct RefusalTests {
             claim: "JSON with an image without bytes", body: { Array("{\"images\":[{\"base64\":\"\"}]}".utf8) },
             status: 400, title: "Malformed body", detail: "JSON: images[0].b64 is missing; \(json)"),
         Refusal(
+            claim: "JSON with a parameter", body: { Array("{\"images\":[{\"b64\":\"\"}],\"top_k\":3}".utf8) },
+            status: 400, title: "Malformed body",
+            detail: "JSON: top_k is not known; \(json); parameters go into the query"),
+        Refusal(
+            claim: "JSON with more of an image",
+            body: { Array("{\"images\":[{\"b64\":\"\"},{\"b64\":\"\",\"name\":\"x\"}]}".utf8) }, status: 400,
+            title: "Malformed body", detail: "JSON: images[1].name is not known; \(json)"),
+        Refusal(
             claim: "JSON with null for bytes", body: { Array("{\"images\":[{\"b64\":null}]}".utf8) },
             status: 400, title: "Malformed body", detail: "JSON: images[0].b64 "),
         Refusal(

@@ -118,6 +118,10 @@ struct RepositoryRouteTests {
                 "models/lite/unload", "{\"parameters\":{\"force\":true}}",
                 "parameters.force: no such parameter; there is unload_dependents"
             ),
+            (
+                "models/lite/unload", "{\"parameters\":{\"unload_dependents\":\"yes\"}}",
+                "parameters.unload_dependents: is no boolean"
+            ),
         ])
     func refusesOtherBodies(path: String, body: String, detail: String) throws {
         let test = try TestService()

@@ -161,7 +161,9 @@ struct RouteTests {
         configuration.host = "127.0.0.1"
         configuration.port = 0
         let models = try LiveModels(context, table: .fastest, logger: Logger(label: "test"))
-        let server = Server(configuration: configuration, router: Routes.router(context, models))
+        let server = Server(
+            configuration: configuration,
+            router: Routes.router(context, models, AccessPolicy(keys: nil, isAdminAddress: false)))
         let client = try RawClient(port: server.start().port)
         #expect(try client.exchange("GET", "/livez").status == 200)
         let loading = try client.exchange("GET", "/readyz")

@@ -6,6 +6,17 @@ import Testing
 
 /// The Open Inference Protocol beside inference.
 struct V2RouteTests {
+    @Test func pathsThatCannotBeDecodedGetTheProtocolsErrorsToo() throws {
+        let test = try TestService()
+        defer { test.stop() }
+        for path in ["/v2/models/%00", "/v2/models/%zz/infer?x"] {
+            let response = try test.exchange("GET", path)
+            #expect(response.status == 400 && response["content-type"] == "application/json", "\(path)")
+            #expect(response.text.hasPrefix("{\"error\":\""))
+        }
+        #expect(try test.exchange("GET", "/v1/models/%00")["content-type"] == "application/problem+json")
+    }
+
     private struct Server: Decodable {
         var name: String
         var version: String

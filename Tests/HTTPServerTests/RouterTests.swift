@@ -35,7 +35,7 @@ struct RouterTests {
         (.post, "/models", "405 /models GET, HEAD, OPTIONS"),
         (.put, "/models/b0", "405 /models/{name} DELETE, GET, HEAD, OPTIONS"),
         (.options, "/models/b0/load", "options OPTIONS, POST"), (.options, "/nowhere", "404"),
-        (.trace, "/models", "501"), (.connect, "/models", "501"),
+        (.trace, "/models", "405 /models GET, HEAD, OPTIONS"), (.connect, "/models", "501"),
         (.options, "*", "options DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
     ])
     func matches(method: HTTPRequest.Method, target: String, expected: String) throws {

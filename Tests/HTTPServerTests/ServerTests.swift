@@ -131,6 +131,8 @@ struct ServerTests {
     @Test(
         arguments: [
             ("GET /nowhere", 404, "Not Found", nil), ("POST /hello", 405, "Method Not Allowed", "GET, HEAD, OPTIONS"),
+            ("TRACE /hello", 405, "Method Not Allowed", "GET, HEAD, OPTIONS"),
+            ("QUERY /hello", 405, "Method Not Allowed", "GET, HEAD, OPTIONS"),
             ("BREW /hello", 501, "Not Implemented", nil), ("CONNECT a:1", 501, "Not Implemented", nil),
             ("GET /models/", 404, "Not Found", nil), ("GET /%zz", 400, "Bad Request", nil),
             ("GET /hello/", 404, "Not Found", nil),

@@ -38,4 +38,17 @@ struct JSONWriterTests {
                         object: ["a": "b"]))
         }
     }
+
+    @Test func takesNamesThatAreNotKnownBefore() throws {
+        var json = JSONWriter()
+        json.object {
+            $0.object(key: "a \"name\"") { $0.value("b", 1) }
+            $0.object(key: "c") { _ in }
+            $0.json(key: "d\\", #"{"e":2}"#)
+            $0.json("f", #"{"g":3}"#)
+        }
+        #expect(
+            try decodeJSON([String: [String: Int]].self, json.bytes)
+                == ["a \"name\"": ["b": 1], "c": [:], "d\\": ["e": 2], "f": ["g": 3]])
+    }
 }

@@ -54,6 +54,27 @@ struct InferRequestTests {
         #expect(try request.inputs[0].byteElements() == [0..<3])
     }
 
+    @Test(arguments: [
+        ("7", 7), ("7.0", 7), ("7e0", 7), ("0.7e1", 7), ("-0", 0), ("-0.0", 0), ("4294967295.0", 4_294_967_295),
+    ])
+    func takesAWholeNumberAsItIsWritten(text: String, value: Int) throws {
+        let request = try read(#"{"inputs":[],"parameters":{"priority":\#(text)}}"#)
+        #expect(request.priority == value)
+    }
+
+    @Test(arguments: ["7.5", "1e-1", "4294967296.0", "1e10", "1e999", "-1.0", "7.00000000000000000000000000", "\"7\""])
+    func takesNoOtherNumberForAWholeOne(text: String) {
+        #expect(
+            throws: OpenInferenceError.member(
+                path: "parameters.priority", expected: "a whole number from 0 to \(UInt32.max)")
+        ) { try read(#"{"inputs":[],"parameters":{"priority":\#(text)}}"#) }
+    }
+
+    @Test func countsTheCharactersOfNames() throws {
+        let id = String(repeating: "鳥", count: InferRequest.nameLimit)
+        #expect(try read("{\"inputs\":[],\"id\":\"\(id)\"}").id == id)
+    }
+
     @Test func theOnlyInputNeedNotTellItsSize() throws {
         let request = try read(one(#""shape":[1],"datatype":"BYTES""#), [2, 0, 0, 0, 5, 6])
         #expect(try request.inputs[0].byteElements().map { Array(request.inputs[0].storage[$0]) } == [[5, 6]])
@@ -106,7 +127,7 @@ struct InferRequestTests {
             .member(path: "inputs[0].shape[0]", expected: "a whole number")
         ),
         (
-            one(#""datatype":"FP32","shape":[1.0],"data":[1]"#), [],
+            one(#""datatype":"FP32","shape":[1.5],"data":[1]"#), [],
             .member(path: "inputs[0].shape[0]", expected: "a whole number")
         ),
         (
@@ -162,7 +183,7 @@ struct InferRequestTests {
             .member(path: "parameters.priority", expected: "a whole number from 0 to \(UInt32.max)")
         ),
         (
-            #"{"inputs":[],"parameters":{"timeout":1e3}}"#, [],
+            #"{"inputs":[],"parameters":{"timeout":1.5e0}}"#, [],
             .member(path: "parameters.timeout", expected: "a whole number from 0 to \(InferRequest.longestTimeout)")
         ),
         (
@@ -171,11 +192,11 @@ struct InferRequestTests {
         ),
         (
             "{\"parameters\":{\"\(String(repeating: "x", count: 1025))\":1}}", [],
-            .member(path: "parameters", expected: "an object with names of at most 1024 bytes")
+            .member(path: "parameters", expected: "an object with names of at most 1024 characters")
         ),
         (
             "{\"id\":\"\(String(repeating: "x", count: 1025))\"}", [],
-            .member(path: "id", expected: "a string of at most 1024 bytes")
+            .member(path: "id", expected: "a string of at most 1024 characters")
         ),
         (#"{"inputs":[],"parameters":1}"#, [], .member(path: "parameters", expected: "an object")),
         (#"{"inputs":[],"id":1}"#, [], .member(path: "id", expected: "a string")),

@@ -237,7 +237,8 @@ public final class RawClient {
             let value = line[line.index(after: colon)...].drop { $0 == " " }
             response.fields.append((line[..<colon].lowercased(), String(value)))
         }
-        let length = toHead ? 0 : Int(response["content-length"] ?? "0") ?? 0
+        // What they tell is the length of another answer. Source: RFC 9110 §8.6.
+        let length = toHead || response.status == 304 ? 0 : Int(response["content-length"] ?? "0") ?? 0
         let bodyStart = end + 4
         guard buffer.count >= bodyStart + length else { return nil }
         response.body = Array(buffer[bodyStart..<bodyStart + length])

@@ -11,25 +11,33 @@ import threading
 @contextlib.contextmanager
 def served(binary, models, *flags):
     """Serves `models` and yields HOST:PORT; drains in the end."""
+    with served_at(binary, models, *flags) as addresses:
+        yield addresses["listening"]
+
+
+@contextlib.contextmanager
+def served_at(binary, models, *flags):
+    """Serves `models` and yields HOST:PORT as `listening` and, where there is one, as `administration`."""
     command = [binary, "serve", "--host", "127.0.0.1", "--port", "0", "--models", models, "--drain-delay-seconds", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SWIFTLET_")}
     process = subprocess.Popen(
         command + list(flags), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
     # Whatever happens, it does not outlive the test.
-    watchdog = threading.Timer(300, process.kill)
+    watchdog = threading.Timer(600, process.kill)
     watchdog.start()
     try:
-        address = None
+        addresses = {}
         for line in process.stderr:
-            match = re.search(r"listening on http://(\S+)", line)
+            match = re.search(r"(listening|administration) on http://(\S+)", line)
             if match:
-                address = match[1]
+                addresses[match[1]] = match[2]
+            if "listening" in addresses:
                 break
-        if address is None:
+        if "listening" not in addresses:
             raise SystemExit(f"the service does not start, status {process.wait()}")
         drain = threading.Thread(target=process.stderr.read, daemon=True)
         drain.start()
-        yield address
+        yield addresses
         process.send_signal(signal.SIGTERM)
         status = process.wait(timeout=30)
         if status != 0:

@@ -30,7 +30,7 @@ extension Probe {
             "an unknown method with a body",
             "BREW /p HTTP/1.1\r\nContent-Length: \(hidden.utf8.count)\r\n\(host)\(hidden)",
             "501"),
-        served("TRACE", "TRACE /p HTTP/1.1\r\n" + host, "501"),
+        served("TRACE", "TRACE /p HTTP/1.1\r\n" + host, "405"),
         refused("a method with a parenthesis", "G(T /p HTTP/1.1\r\n" + host),
         refused("a method with NUL", "GE\0T /p HTTP/1.1\r\n" + host),
         refused("no method", " /p HTTP/1.1\r\n" + host),

@@ -1,0 +1,172 @@
+import HTTP
+import OpenInference
+
+extension OpenAPIDocument {
+    func writeSchemas(to json: inout JSONWriter) {
+        let used = Set(routes.map(\.label))
+        for (name, schema) in Self.errorSchemas { json.json(key: name, schema) }
+        if used.contains(Routes.classify) {
+            for (name, schema) in imageSchemas + Self.modelSchemas + inferSchemas + Self.protocolSchemas {
+                json.json(key: name, schema)
+            }
+        }
+        if used.contains(Routes.loadModel) {
+            for (name, schema) in Self.repositorySchemas { json.json(key: name, schema) }
+        }
+    }
+
+    private static let errorSchemas = [
+        (
+            "Problem",
+            """
+            {"description":"RFC 9457","type":"object","required":["type","title","status","detail","request_id"],\
+            "properties":{"type":{"const":"about:blank"},"title":{"type":"string"},\
+            "status":{"type":"integer","minimum":400,"maximum":599},"detail":{"type":"string"},\
+            "request_id":{"type":"string"}},"additionalProperties":false}
+            """
+        ),
+        (
+            "Error",
+            """
+            {"type":"object","required":["error"],"properties":{"error":{"type":"string"}},"additionalProperties":false}
+            """
+        ),
+    ]
+
+    // MARK: - /v1
+
+    private var imageSchemas: [(String, String)] {
+        [
+            (
+                "ImageForm",
+                """
+                {"description":"One image a part. Parts of other names are taken for images, too; text is refused","type":"object",\
+                "properties":{"image":{"type":"array","minItems":1,"maxItems":\(limits.images),\
+                "items":{"type":"string","format":"binary"}}},"required":["image"],"additionalProperties":false}
+                """
+            ),
+            (
+                "ImageList",
+                """
+                {"type":"object","required":["images"],"additionalProperties":false,"properties":{"images":{"type":"array",\
+                "minItems":1,"maxItems":\(limits.images),"items":{"type":"object","required":["b64"],\
+                "additionalProperties":false,"properties":{"b64":{"description":"An image file","type":"string",\
+                "contentEncoding":"base64","format":"byte"}}}}}}
+                """
+            ),
+            (
+                "ImageError",
+                """
+                {"description":"An image among others that could not be read","type":"object","required":["error"],\
+                "properties":{"error":{"type":"object","required":["title","status","detail"],"properties":{\
+                "title":{"type":"string"},"status":{"type":"integer","minimum":400,"maximum":599},\
+                "detail":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}
+                """
+            ),
+            (
+                "Classification",
+                results(
+                    """
+                    {"type":"object","required":["width","height","predictions"],"properties":{\
+                    "width":{"description":"Of the picture as its EXIF orientation turns it","type":"integer","minimum":1},\
+                    "height":{"type":"integer","minimum":1},"predictions":{"description":"The likeliest first",\
+                    "type":"array","minItems":1,"items":{"type":"object","required":["index","label","probability"],\
+                    "properties":{"index":{"type":"integer","minimum":0},"label":{"type":"string"},\
+                    "probability":{"type":"number","minimum":0,"maximum":1}},"additionalProperties":false}}},\
+                    "additionalProperties":false}
+                    """)
+            ),
+            (
+                "Embedding",
+                results(
+                    """
+                    {"type":"object","required":["embedding"],"properties":{"embedding":{"type":"array","minItems":1,\
+                    "items":{"type":"number"}}},"additionalProperties":false}
+                    """)
+            ),
+        ]
+    }
+
+    private func results(_ entry: String) -> String {
+        """
+        {"type":"object","required":["model","version","results"],"properties":{"model":{"type":"string"},\
+        "version":{"type":"string","pattern":"^[1-9][0-9]*$"},"results":{"type":"array","minItems":1,\
+        "maxItems":\(limits.images),"items":{"oneOf":[\(entry),{"$ref":"#/components/schemas/ImageError"}]}}},\
+        "additionalProperties":false}
+        """
+    }
+
+    private static let state = """
+        {"enum":["READY","LOADING","UNAVAILABLE"]}
+        """
+
+    private static let modelSchemas = [
+        (
+            "ModelVersion",
+            """
+            {"description":"All but the first four is told of versions that answer","type":"object",\
+            "required":["name","version","state","reason"],"properties":{"name":{"type":"string"},\
+            "version":{"type":"string"},"state":\(state),"reason":{"description":"Empty where there is nothing to say",\
+            "type":"string"},"architecture":{"type":"string"},"input_size":{"type":"integer"},\
+            "precision":{"enum":["fp32","int8"]},"labels":{"description":"How many","type":"integer"},\
+            "parameters":{"type":"integer"},"macs":{"type":"integer"},"preprocessing":{"type":"object",\
+            "required":["resize","crop","filter","mean","std"],"properties":{"resize":{"type":"integer"},\
+            "crop":{"type":"integer"},"filter":{"type":"string"},"mean":{"type":"array","items":{"type":"number"}},\
+            "std":{"type":"array","items":{"type":"number"}}},"additionalProperties":false},\
+            "licence":{"type":"string"},"description":{"type":"string"},"sha256":{"description":\
+            "Of the weights that were loaded; null until it has been computed","type":["string","null"],\
+            "pattern":"^[0-9a-f]{64}$"}},"additionalProperties":false}
+            """
+        ),
+        (
+            "ModelList",
+            """
+            {"type":"object","required":["models"],"properties":{"default_model":{"type":"string"},"models":{"type":"array",\
+            "items":{"$ref":"#/components/schemas/ModelVersion"}}},"additionalProperties":false}
+            """
+        ),
+        (
+            "ModelVersions",
+            """
+            {"type":"object","required":["name","versions"],"properties":{"name":{"type":"string"},\
+            "versions":{"type":"array","minItems":1,"items":{"$ref":"#/components/schemas/ModelVersion"}}},\
+            "additionalProperties":false}
+            """
+        ),
+    ]
+
+    // MARK: - The repository
+
+    private static let repositorySchemas = [
+        (
+            "RepositoryIndexRequest",
+            """
+            {"type":"object","properties":{"ready":{"description":"Whether only versions that answer are wanted",\
+            "type":["boolean","null"]}},"additionalProperties":false}
+            """
+        ),
+        (
+            "RepositoryIndex",
+            """
+            {"type":"array","items":{"type":"object","required":["name","version","state","reason"],"properties":{\
+            "name":{"type":"string"},"version":{"type":"string"},"state":\(state),"reason":{"type":"string"}},\
+            "additionalProperties":false}}
+            """
+        ),
+        (
+            "LoadRequest",
+            """
+            {"type":"object","properties":{"parameters":{"description":"There are none","type":["object","null"],\
+            "additionalProperties":false}},"additionalProperties":false}
+            """
+        ),
+        (
+            "UnloadRequest",
+            """
+            {"type":"object","properties":{"parameters":{"type":["object","null"],"properties":{"unload_dependents":{\
+            "description":"Makes no difference: no model depends on another","type":"boolean"}},\
+            "additionalProperties":false}},"additionalProperties":false}
+            """
+        ),
+    ]
+}
