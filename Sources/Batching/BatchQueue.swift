@@ -52,10 +52,12 @@ struct BatchQueue<Element> {
         var deadline: Instant?
         var priority: Priority
         var urgency: Urgency
+        var isLong: Bool
         var arrived = 0
         var isCancelled = false
 
-        var preparing: Int { isCancelled ? 0 : count - arrived }
+        /// Elements that the workers' queue has before it; long ones have a line of their own.
+        var preparing: Int { isCancelled || isLong ? 0 : count - arrived }
         var lane: Int { priority.level - 1 }
     }
 
@@ -95,19 +97,23 @@ struct BatchQueue<Element> {
 extension BatchQueue {
     /// Takes `count` places, all or none.
     ///
-    /// - Parameter elsewhere: what the workers have to do for others.
+    /// - Parameters:
+    ///   - isLong: whether the elements are prepared in a line of their own: nobody else waits for that, and what it takes
+    ///     says nothing of the others.
+    ///   - elsewhere: what the workers have to do for others.
     /// - Throws: as `check`.
     mutating func reserve(
-        _ count: Int, deadline: Instant?, priority: Priority = .usual, elsewhere: PendingWork = PendingWork(),
-        now: Instant
+        _ count: Int, deadline: Instant?, priority: Priority = .usual, isLong: Bool = false,
+        elsewhere: PendingWork = PendingWork(), now: Instant
     ) throws(ReservationRefusal) -> ReservationID {
         try check(count, deadline: deadline, priority: priority, elsewhere: elsewhere, now: now)
         defer { nextReservation += 1 }
         let places = Places(
-            count: count, deadline: deadline, priority: priority, urgency: priority.urgency(arrival: now))
+            count: count, deadline: deadline, priority: priority, urgency: priority.urgency(arrival: now),
+            isLong: isLong)
         reservations[nextReservation] = places
         placesInUse += count
-        preparing[places.lane] += Int64(count)
+        preparing[places.lane] += Int64(places.preparing)
         return nextReservation
     }
 
@@ -125,9 +131,9 @@ extension BatchQueue {
         precondition(places.arrived < places.count, "more elements than the \(places.count) places reserved")
         places.arrived += 1
         reservations[reservation] = places
-        preparing[places.lane] -= 1
+        if !places.isLong { preparing[places.lane] -= 1 }
         waitingByLevel[places.lane] += 1
-        if let latest = preparationNanoseconds.map(Double.init) {
+        if !places.isLong, let latest = preparationNanoseconds.map(Double.init) {
             // Slower than batches': pictures differ more in size than batches do.
             self.preparationNanoseconds = self.preparationNanoseconds.map { $0 + (latest - $0) / 16 } ?? latest
         }

@@ -74,13 +74,15 @@ public final class Batcher<Element: Sendable>: Sendable {
     ///
     /// - Throws: `queueFull` where fewer places are free, or where recent batches say that its turn would come too late;
     ///   `deadline` where they say that the answer would. Nothing is taken then.
+    /// - Parameter isLong: whether the elements are prepared in a line of their own, which nobody else waits for.
     /// - Precondition: `places` is at least 1.
     public func reserve(
-        places: Int, deadline: Instant? = nil, priority: Priority = .usual
+        places: Int, deadline: Instant? = nil, priority: Priority = .usual, isLong: Bool = false
     ) throws(ReservationRefusal) -> Reservation<Element> {
         let now = clock.now()
         let id = try withQueue { (queue, elsewhere) throws(ReservationRefusal) in
-            try queue.reserve(places, deadline: deadline, priority: priority, elsewhere: elsewhere, now: now)
+            try queue.reserve(
+                places, deadline: deadline, priority: priority, isLong: isLong, elsewhere: elsewhere, now: now)
         }
         return Reservation(batcher: self, id: id, deadline: deadline, urgency: priority.urgency(arrival: now))
     }

@@ -37,12 +37,13 @@ struct AccessPolicy: Sendable {
         }
     }
 
-    /// From the same machine, as far as can be seen: what a proxy has passed on is somebody else's.
+    /// From the same machine, as far as can be seen: what a proxy has passed on is somebody else's, and so is what a page
+    /// has a browser send, whatever machine the browser runs on.
     private func isLocal(_ question: AccessQuestion) -> Bool {
-        question.peer?.isLoopback == true && !Self.proxyFields.contains { question.fields[$0] != nil }
+        question.peer?.isLoopback == true && !Self.foreignFields.contains { question.fields[$0] != nil }
     }
 
-    private static let proxyFields = ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"].map { HTTPField.Name($0)! }
+    private static let foreignFields = ["Origin", "Sec-Fetch-Site", "Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"].map { HTTPField.Name($0)! }
 
     /// Source: RFC 6750 §2.1 and §3.
     private func check(_ fields: HTTPFields, for right: KeyRight, _ keys: KeyRing) -> AccessDecision {

@@ -52,6 +52,16 @@ enum ImageUpload: Sendable {
         self = first == UInt8(ascii: "{") ? .json : .raw
     }
 
+    /// How long it takes to take `body` apart, in the unit of `ImageDecoder.cost`.
+    func cost(of body: [UInt8]) -> Int {
+        switch self {
+        case .raw: 0
+        // Boundaries are looked for much faster than base64 is read.
+        case .multipart: body.count / 64
+        case .json: body.count
+        }
+    }
+
     /// The images in `body`, in order.
     /// - Throws: `badBody` where multipart or JSON are malformed or without an image, `tooManyImages`.
     /// - Complexity: linear in the body; a raw image is not copied.

@@ -2,10 +2,10 @@ import Batching
 import Dispatch
 import Parallelism
 
-/// Sends decodes to the workers, the most urgent first, but of long ones only so many at a time: the others wait without
+/// Sends decodes, and what takes large bodies apart, to the workers, the most urgent first, but of long ones only so many at a time: the others wait without
 /// a worker, so that short ones and batches go on beside them.
 ///
-/// The line of those that wait is bounded by `capacity`. Who leaves it, by `removeAll` or because its deadline has
+/// The line of those that wait is bounded by `capacity`, and in time. Who leaves it, by `removeAll` or because its deadline has
 /// passed, leaves nothing behind in it.
 ///
 /// Concurrency: every method may be called from any thread. No closure is called with a lock held.
@@ -36,6 +36,8 @@ final class LongDecodes: Sendable {
 
     private struct State {
         var running = 0
+        /// What a long one has lately taken, as a moving average; 0 before the first.
+        var averageNanoseconds: Double = 0
         var waiting = UrgencyQueue<Decode>()
         /// The next look at the deadlines.
         var armedWake: Instant?
@@ -45,6 +47,8 @@ final class LongDecodes: Sendable {
     let limit: Int
     /// How many may wait.
     let capacity: Int
+    /// How long others' work before it may be predicted to take for one that joins the line.
+    private let maxWaitNanoseconds: Int64
     private let jobs: OrderedJobs
     private let clock: any Clock
     private let wakeAfter: @Sendable (_ nanoseconds: Int64, @escaping Work) -> Void
@@ -52,7 +56,7 @@ final class LongDecodes: Sendable {
 
     /// - Parameter wakeAfter: calls its argument once, after so many nanoseconds, on any thread.
     init(
-        jobs: OrderedJobs, workerCount: Int, capacity: Int, clock: any Clock,
+        jobs: OrderedJobs, workerCount: Int, capacity: Int, maxWaitNanoseconds: Int64 = .max, clock: any Clock,
         wakeAfter: @escaping @Sendable (_ nanoseconds: Int64, @escaping Work) -> Void = { nanoseconds, work in
             DispatchQueue.global().asyncAfter(
                 deadline: .now() + .nanoseconds(Int(nanoseconds)), execute: DispatchWorkItem(block: work))
@@ -60,6 +64,7 @@ final class LongDecodes: Sendable {
     ) {
         self.jobs = jobs
         self.capacity = capacity
+        self.maxWaitNanoseconds = maxWaitNanoseconds
         self.clock = clock
         self.wakeAfter = wakeAfter
         limit = max(1, workerCount / 2)
@@ -67,6 +72,9 @@ final class LongDecodes: Sendable {
 
     /// Long decodes that no worker has been asked for yet.
     var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+    /// Long decodes that a worker has, or has been asked for.
+    var runningCount: Int { state.withLock { $0.running } }
 
     private enum Entry {
         case starts, waits(wakeAt: Instant?), isRefused
@@ -84,7 +92,7 @@ final class LongDecodes: Sendable {
                 state.running += 1
                 return .starts
             }
-            guard state.waiting.count < capacity else { return .isRefused }
+            guard state.waiting.count < capacity, hasTime(for: decode, state) else { return .isRefused }
             state.waiting.insert(decode, decode.urgency)
             return .waits(wakeAt: wakeTime(&state))
         }
@@ -93,6 +101,14 @@ final class LongDecodes: Sendable {
         case .waits(let wakeAt): arm(wakeAt)
         case .isRefused: decode.take(.isRefused)
         }
+    }
+
+    /// Whether the line is short enough, in time, for one more. A request's own work does not count, so that large requests
+    /// are welcome, and one for each worker of the line may always wait.
+    private func hasTime(for decode: Decode, _ state: State) -> Bool {
+        let others = state.waiting.elements.count { $0.owner != decode.owner }
+        return others < limit
+            || Double(others + state.running) * state.averageNanoseconds / Double(limit) <= Double(maxWaitNanoseconds)
     }
 
     /// Takes all that belongs to `owner` out of the line; no closure of it will be called.
@@ -104,18 +120,23 @@ final class LongDecodes: Sendable {
         var next: Decode? = decode
         while let decode = next {
             let isAccepted = jobs.submit(decode.urgency) { [self] in
+                let begun = clock.now()
                 decode.take(.hasCome)
-                if let next = takeNext() { start(next) }
+                if let next = takeNext(after: clock.now().nanoseconds(since: begun)) { start(next) }
             }
             if isAccepted { return }
             decode.take(.isRefused)
-            next = takeNext()
+            next = takeNext(after: nil)
         }
     }
 
     /// A long decode has ended: the most urgent one that waits takes its turn.
-    private func takeNext() -> Decode? {
+    private func takeNext(after nanoseconds: Int64?) -> Decode? {
         state.withLock { state in
+            if let nanoseconds = nanoseconds.map(Double.init) {
+                let average = state.averageNanoseconds
+                state.averageNanoseconds = average == 0 ? nanoseconds : average + (nanoseconds - average) / 4
+            }
             guard let next = state.waiting.popFirst() else {
                 state.running -= 1
                 return nil

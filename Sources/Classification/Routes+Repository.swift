@@ -15,7 +15,7 @@ extension Routes {
         // Looking at a directory and reading JSON are nothing for an event loop; one thread is enough for them.
         let queue = DispatchQueue(label: "swiftlet.repository", qos: .utility)
         func add(_ path: String, _ handler: @escaping @Sendable (Request, Responder) throws(ServiceFailure) -> Void) {
-            router.add(.post, path, access: .admin) { request, responder in
+            router.add(.post, path, access: .admin, maximumBodyBytes: RepositoryBody.maximumBytes) { request, responder in
                 let fail: @Sendable (ServiceFailure) -> Void = {
                     responder.respond($0.response(to: RequestReference(request)))
                 }
@@ -97,14 +97,11 @@ private struct RepositoryBody {
     /// Nil where it is left out, or no boolean.
     private(set) var unloadsDependents: Bool?
 
-    private static let maximumBytes = 64 << 10
+    static let maximumBytes = 64 << 10
 
     /// - Throws: `badBody`.
     init(_ body: [UInt8], knows keys: Set<String>) throws(ServiceFailure) {
         guard !body.isEmpty else { return }
-        guard body.count <= Self.maximumBytes else {
-            throw .badBody(reason: "a body of \(body.count) bytes where a small JSON object was expected")
-        }
         let object: Object
         do { object = try JSONDecoder().decode(Object.self, from: Data(body)) } catch {
             throw .badBody(reason: "the body is no JSON object of \(keys.sorted().joined(separator: ", "))")

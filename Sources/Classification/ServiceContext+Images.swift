@@ -35,7 +35,8 @@ extension ServiceContext {
             }
             // Taking several images out of a body is work for a worker.
             let limit = imageLimit
-            try onWorker(request, responder, runner) { (request) throws(ServiceFailure) in
+            onWorker(request, responder, runner, schedule, cost: upload.cost(of: request.body)) {
+                (request) throws(ServiceFailure) in
                 let start = self.clock.now()
                 let images = try upload.images(in: request.body, limit: limit)
                 var schedule = schedule

@@ -23,20 +23,35 @@ extension ServiceContext {
         responder.respond(failure.response(to: RequestReference(request)))
     }
 
-    /// Does the rest of a request's work on a worker; the request is held only as long as its client waits.
+    /// Does the rest of a request's work on a worker, in its turn; the request is held only as long as its client waits.
     ///
-    /// - Throws: `queueFull` where the workers' queue takes no more.
+    /// - Parameter cost: how long it takes, in the unit of `ImageDecoder.cost`.
+    /// - Throws: nothing yet; what is thrown later, `queueFull` and `deadlinePassed` among it, is answered.
     func onWorker(
-        _ request: Request, _ responder: Responder, _ runner: ModelRunner?,
+        _ request: Request, _ responder: Responder, _ runner: ModelRunner?, _ schedule: InferenceSchedule, cost: Int,
         _ work: @escaping @Sendable (Request) throws(ServiceFailure) -> Void
-    ) throws(ServiceFailure) {
+    ) {
         let held = Lock<Request?>(request)
-        responder.onCancel { _ = held.withLock { $0.take() } }
-        let isAccepted = jobs.submit(.first) {
-            guard let request = held.withLock({ $0.take() }) else { return }
-            do throws(ServiceFailure) { try work(request) } catch { self.refuse(error, request, responder, runner) }
+        // The responder stands for the request.
+        let owner = ObjectIdentifier(responder)
+        responder.onCancel { [decodes] in
+            _ = held.withLock { $0.take() }
+            decodes.removeAll(of: owner)
         }
-        if !isAccepted { throw .queueFull(places: 1, retryAfterSeconds: 1) }
+        let turn = LongDecodes.Decode(
+            owner: owner, deadline: schedule.deadline(of: request),
+            urgency: schedule.priority.urgency(arrival: request.received)
+        ) { turn in
+            guard let request = held.withLock({ $0.take() }) else { return }
+            do throws(ServiceFailure) {
+                switch turn {
+                case .hasCome: try work(request)
+                case .isRefused: throw .queueFull(places: 1, retryAfterSeconds: 1)
+                case .isTooLate: throw .deadlinePassed(microseconds: schedule.deadlineMicroseconds ?? 0)
+                }
+            } catch { self.refuse(error, request, responder, runner) }
+        }
+        decodes.submit(turn, cost: cost)
     }
 
     /// Takes the places and sends the images on their way.
@@ -48,7 +63,8 @@ extension ServiceContext {
         let reservation: Reservation<PendingImage>
         do throws(ReservationRefusal) {
             reservation = try runner.batcher.reserve(
-                places: images.count, deadline: schedule.deadline(of: request), priority: schedule.priority)
+                places: images.count, deadline: schedule.deadline(of: request), priority: schedule.priority,
+                isLong: images.contains { $0.decodeCost >= LongDecodes.leastCost })
         } catch {
             throw ServiceFailure(error, places: images.count, deadlineMicroseconds: schedule.deadlineMicroseconds)
         }
@@ -65,7 +81,11 @@ extension ServiceContext {
         { request, responder in
             do throws(ServiceFailure) {
                 guard let coding = try Self.coding(of: request) else { return handler(request, responder) }
-                try self.onWorker(request, responder, nil) { (request) throws(ServiceFailure) in
+                // What comes out takes the time, and may be this many times as much.
+                let (most, isTooMuch) = request.body.count.multipliedReportingOverflow(by: Self.largestInflation)
+                let cost = isTooMuch ? self.settings.maxBodyBytes : min(most, self.settings.maxBodyBytes)
+                self.onWorker(request, responder, nil, InferenceSchedule(), cost: cost) {
+                    (request) throws(ServiceFailure) in
                     var request = request
                     request.body = try self.decode(request.body, coding, responder)
                     request.fields[.contentEncoding] = nil
@@ -74,6 +94,9 @@ extension ServiceContext {
             } catch { self.refuse(error, request, responder, nil) }
         }
     }
+
+    /// Source: zlib's technical notes, "Maximum Compression Factor".
+    private static let largestInflation = 1032
 
     private static func coding(of request: Request) throws(ServiceFailure) -> ContentCoding? {
         do throws(ContentCoding.Fault) { return try ContentCoding.ofBody(request.fields) } catch {

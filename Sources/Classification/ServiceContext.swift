@@ -33,7 +33,9 @@ final class ServiceContext: Sendable {
         pool = WorkerPool(workerCount: settings.threadCount, jobCapacity: 2 * settings.maxQueueSize + 64)
         jobs = OrderedJobs(pool: pool)
         decodes = LongDecodes(
-            jobs: jobs, workerCount: pool.workerCount, capacity: settings.maxQueueSize, clock: clock)
+            jobs: jobs, workerCount: pool.workerCount, capacity: settings.maxQueueSize,
+            maxWaitNanoseconds: settings.maxQueueWaitMilliseconds > 0
+                ? Int64(settings.maxQueueWaitMilliseconds) * 1_000_000 : .max, clock: clock)
         scratch = ThreadScratch(slotCount: pool.slotCount)
         decoders = DecoderPool(count: pool.slotCount, limits: settings.imageLimits)
     }

@@ -11,6 +11,15 @@ public enum BodyFraming: Sendable, Equatable {
     case none
     case length(Int)
     case chunked
+
+    /// Whether the body is known to have no more than `limit` bytes.
+    public func fits(_ limit: Int) -> Bool {
+        switch self {
+        case .none: true
+        case .length(let count): count <= limit
+        case .chunked: limit == .max
+        }
+    }
 }
 
 /// A request's head as it was read: the request line, the fields, and what they say about framing and the connection.

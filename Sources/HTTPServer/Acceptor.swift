@@ -110,22 +110,23 @@ final class Acceptor: @unchecked Sendable {  // belongs to the first loop's queu
 
     private func waitForRoom() {
         isPausedByLimit = true
-        makeRoom()
+        makeRoom(among: self)
         loop.executeAfter(milliseconds: Self.limitRetryMilliseconds) { [self] in
             if isPausedByLimit, readiness != nil { waitForRoom() }
         }
     }
 
-    /// Connections that say nothing give way to those that wait.
-    private func makeRoom() {
+    /// Connections that say nothing give way to those that wait: those of the listener that is full, or all where
+    /// descriptors have run out.
+    private func makeRoom(among acceptor: Acceptor?) {
         for loop in loops {
-            loop.loop.execute { loop.closeLongestIdle(upTo: Self.acceptsPerEvent / 2) }
+            loop.loop.execute { loop.closeLongestIdle(upTo: Self.acceptsPerEvent / 2, of: acceptor) }
         }
     }
 
     private func backOff() {
         isBackingOff = true
-        makeRoom()
+        makeRoom(among: nil)
         loop.executeAfter(milliseconds: Self.backoffMilliseconds) { [self] in
             isBackingOff = false
             rearm()

@@ -164,7 +164,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     /// Closes the connection unless a request has come meanwhile.
     func closeIfIdle() {
         receive()
-        if state.isIdle { close() }
+        if state.isExpendable { close() }
     }
 
     private func sendMore() {
@@ -267,11 +267,15 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     /// Whether the body behind `head` is to be read. `state` must not be touched: it asks.
     private func admits(_ head: RequestHead, received: Instant) -> Bool {
-        guard let target = try? RequestTarget(head.target),
-            case .handler(let endpoint, let label, let parameters) = router.match(head.method, target)
-        else { return true }
+        guard let target = try? RequestTarget(head.target) else { return true }
         let requestID = owner.requestIDs.id(for: head.fields)
-        let response: Response?
+        let match = router.match(head.method, target)
+        guard case .handler(let endpoint, let label, let parameters) = match else {
+            let (response, label) = answer(without: match, head, target, requestID)
+            refusal = Refusal(response: response, label: label, path: target.path, requestID: requestID)
+            return false
+        }
+        var response: Response?
         var keyName: String?
         switch decision(endpoint, head) {
         case .refused(let refusal):
@@ -286,6 +290,11 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                         fields: head.fields, authority: head.authority, body: [], peer: peer, keyName: name,
                         received: received, readDone: context.clock.now(), id: requestID))
             }
+        }
+        if response == nil, let limit = endpoint.maximumBodyBytes, !head.framing.fits(limit) {
+            response = errorResponse(
+                .contentTooLarge, detail: "A body may have \(limit) bytes here, and must tell its length.", fields: [:],
+                requestID: requestID, path: target.path)
         }
         guard let response else {
             admitted = Admitted(target: target, requestID: requestID, keyName: keyName)
@@ -305,10 +314,34 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     /// Answers at once where the body would be sent for nothing.
     private func decide(_ head: RequestHead, _ now: Instant) {
-        if case .success(let target) = parseTarget(head), case .handler = router.match(head.method, target) {
-            return admits(head, received: state.requestStarted) ? state.proceed(now: now) : turnAway(head, now)
-        }
+        guard admits(head, received: state.requestStarted) else { return turnAway(head, now) }
+        if case .success = parseTarget(head) { return state.proceed(now: now) }
         route(IncomingRequest(head: head, body: [], received: state.requestStarted, readDone: now), now)
+    }
+
+    /// The answer to a request that leads to no handler.
+    private func answer(
+        without match: Router.Match, _ head: RequestHead, _ target: RequestTarget, _ requestID: String
+    ) -> (response: Response, label: String) {
+        func error(
+            _ status: HTTPResponse.Status, _ detail: String, _ label: String, _ fields: HTTPFields = [:]
+        ) -> (Response, String) {
+            (errorResponse(status, detail: detail, fields: fields, requestID: requestID, path: target.path), label)
+        }
+        switch match {
+        case .handler: preconditionFailure("there is a handler")
+        case .options(let allow, let label):
+            var response = Response(status: .noContent, fields: [.allow: allow])
+            if let policy = acceptor.listener.crossOrigin {
+                response.fields.append(contentsOf: policy.preflightFields(for: head.fields, methods: allow))
+            }
+            return (response, label)
+        case .otherMethod(let allow, let label):
+            return error(.methodNotAllowed, "\(target.path) allows \(allow).", label, [.allow: allow])
+        case .unknownPath: return error(.notFound, "There is no \(target.path).", Router.unmatchedLabel)
+        case .unknownMethod:
+            return error(.notImplemented, "The method \(head.method) is not implemented.", Router.unmatchedLabel)
+        }
     }
 
     private func noteHandshake(_ result: HandshakeResult) {
@@ -334,46 +367,31 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             return finish(error: error.status, detail: error.description, now)
         }
         exchange.path = target.path
-        switch router.match(head.method, target) {
-        case .handler(let endpoint, let label, let parameters):
-            exchange.label = label
-            let keyName: String?
-            switch admitted.map({ .granted(keyName: $0.keyName) }) ?? decision(endpoint, head) {
-            case .granted(let name): keyName = name
-            case .refused(let refusal):
-                self.exchange = exchange
-                return finish(error: refusal.status, detail: refusal.detail, fields: refusal.fields, now)
-            }
-            let pending = PendingAnswer(connection: self)
-            exchange.pending = pending
-            self.exchange = exchange
-            context.noteStart(label)
-            let request = Request(
-                method: head.method, path: target.path, parameters: parameters, query: target.query,
-                fields: head.fields, authority: head.authority, body: incoming.body, peer: peer,
-                keyName: keyName, received: incoming.received, readDone: incoming.readDone, id: exchange.requestID)
-            endpoint.handler(request, Responder(pending, context: context))
-            if let answer = pending.handlerReturned() { finish(answer, context.clock.now()) }
-        case .options(let allow, let label):
-            exchange.label = label
-            if let policy = acceptor.listener.crossOrigin {
-                exchange.crossOriginFields?.append(
-                    contentsOf: policy.preflightFields(for: head.fields, methods: allow))
-            }
-            self.exchange = exchange
-            finish(Response(status: .noContent, fields: [.allow: allow]), now)
-        case .otherMethod(let allow, let label):
+        let match = router.match(head.method, target)
+        guard case .handler(let endpoint, let label, let parameters) = match else {
+            let (response, label) = answer(without: match, head, target, exchange.requestID)
             exchange.label = label
             self.exchange = exchange
-            finish(
-                error: .methodNotAllowed, detail: "\(target.path) allows \(allow).", fields: [.allow: allow], now)
-        case .unknownPath:
-            self.exchange = exchange
-            finish(error: .notFound, detail: "There is no \(target.path).", now)
-        case .unknownMethod:
-            self.exchange = exchange
-            finish(error: .notImplemented, detail: "The method \(head.method) is not implemented.", now)
+            return finish(response, now)
         }
+        exchange.label = label
+        let keyName: String?
+        switch admitted.map({ .granted(keyName: $0.keyName) }) ?? decision(endpoint, head) {
+        case .granted(let name): keyName = name
+        case .refused(let refusal):
+            self.exchange = exchange
+            return finish(error: refusal.status, detail: refusal.detail, fields: refusal.fields, now)
+        }
+        let pending = PendingAnswer(connection: self)
+        exchange.pending = pending
+        self.exchange = exchange
+        context.noteStart(label)
+        let request = Request(
+            method: head.method, path: target.path, parameters: parameters, query: target.query, fields: head.fields,
+            authority: head.authority, body: incoming.body, peer: peer, keyName: keyName, received: incoming.received,
+            readDone: incoming.readDone, id: exchange.requestID)
+        endpoint.handler(request, Responder(pending, context: context))
+        if let answer = pending.handlerReturned() { finish(answer, context.clock.now()) }
     }
 
     private func parseTarget(_ head: RequestHead) -> Result<RequestTarget, HTTPParseError> {

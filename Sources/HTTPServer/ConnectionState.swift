@@ -114,6 +114,9 @@ struct ConnectionState {
         return phase == .reading && !parser.hasStarted && backlogCount == 0 && output.isEmpty
     }
 
+    /// Whether nobody waits for anything: it is idle, or has been refused and is only sending the rest of its body.
+    var isExpendable: Bool { isIdle || phase == .discarding && output.isEmpty }
+
     /// Since when it is idle; nil where it is not.
     var idleSince: Instant? { isIdle ? lastIdle : nil }
 

@@ -12,6 +12,8 @@ public struct Router: Sendable {
         var access: RouteAccess
         /// Looks at requests before their bodies are read.
         var admission: Admission?
+        /// Nil where the server's own limit holds.
+        var maximumBodyBytes: Int?
     }
 
     struct Route: Sendable {
@@ -33,6 +35,8 @@ public struct Router: Sendable {
     }
 
     static let unmatchedLabel = "unmatched"
+    /// Some clients send a body with every request.
+    static let maximumUnusedBytes = 4096
     /// What a resource of a server such as this may allow.
     private static let usualMethods: Set<HTTPRequest.Method> = [
         .get, .head, .post, .put, .delete, .options, .patch,
@@ -73,9 +77,10 @@ public struct Router: Sendable {
     ///   - label: what the route is called in metrics; the pattern where nil.
     ///   - access: who may use it. Whoever forgets it has no open route.
     ///   - admission: whether a request's body is to be read at all.
+    ///   - maximumBodyBytes: for routes whose bodies are small. One for GET, which reads none, has `maximumUnusedBytes`.
     public mutating func add(
         _ method: HTTPRequest.Method, _ pattern: String, label: String? = nil, access: RouteAccess = .inference,
-        admission: Admission? = nil, handler: @escaping Handler
+        admission: Admission? = nil, maximumBodyBytes: Int? = nil, handler: @escaping Handler
     ) {
         precondition(pattern.utf8.first == 0x2F, "a pattern begins with a slash: \(pattern)")
         let segments = pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
@@ -85,7 +90,9 @@ public struct Router: Sendable {
             if pattern.contains("{") { patterns.append(index) } else { literals[pattern] = index }
         }
         precondition(routes[index].handlers[method] == nil, "two handlers for \(method) \(pattern)")
-        let endpoint = Endpoint(handler: handler, access: access, admission: admission)
+        let endpoint = Endpoint(
+            handler: handler, access: access, admission: admission,
+            maximumBodyBytes: maximumBodyBytes ?? (method == .get ? Self.maximumUnusedBytes : nil))
         descriptions.append(
             Description(method: method, pattern: pattern, label: routes[index].label, access: access))
         routes[index].handlers[method] = endpoint

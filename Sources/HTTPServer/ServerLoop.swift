@@ -73,11 +73,14 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
     func unixSeconds() -> Int { time(nil) }
 
     /// Closes those connections that have been idle longest, and for a second at the least.
-    func closeLongestIdle(upTo count: Int) {
+    ///
+    /// - Parameter acceptor: whose connections; nil for all.
+    func closeLongestIdle(upTo count: Int, of acceptor: Acceptor?) {
         loop.preconditionOnLoop()
         let latest = context.clock.now().advanced(byNanoseconds: -Self.leastIdleNanoseconds)
-        let idle = connections.compactMap { connection in
-            connection.state.idleSince.flatMap { $0 <= latest ? (since: $0, connection: connection) : nil }
+        let idle = connections.compactMap { connection -> (since: Instant, connection: Connection)? in
+            guard acceptor == nil || connection.acceptor === acceptor else { return nil }
+            return connection.state.idleSince.flatMap { $0 <= latest ? (since: $0, connection: connection) : nil }
         }
         for (_, connection) in idle.sorted(by: { $0.since < $1.since }).prefix(count) { connection.closeIfIdle() }
     }
@@ -87,7 +90,7 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
     // MARK: Drain
 
     /// Connections with a request; a handshake is none yet.
-    var busyCount: Int { connections.count { !$0.state.isIdle && $0.state.phase != .handshaking } }
+    var busyCount: Int { connections.count { !$0.state.isExpendable && $0.state.phase != .handshaking } }
 
     /// From here on connections close when none of the loop's is busy any more; then `onEmpty` is called.
     func finish(_ onEmpty: @escaping @Sendable () -> Void) {
@@ -102,7 +105,7 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
         isSettling = true
         defer { isSettling = false }
         var index = connections.count - 1
-        while index >= 0, connections.allSatisfy({ $0.state.isIdle }) {
+        while index >= 0, connections.allSatisfy({ $0.state.isExpendable }) {
             if index < connections.count { connections[index].closeIfIdle() }
             index -= 1
         }

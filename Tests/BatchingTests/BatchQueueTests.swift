@@ -285,6 +285,19 @@ struct BatchQueueTests {
         }
     }
 
+    /// Long preparations have a line of their own: nobody waits for them, and they say nothing of the others.
+    @Test func longPreparationsArePricedByNobody() throws {
+        var queue = try timedQueue()
+        let id = try queue.reserve(200, deadline: nil, isLong: true, now: start)
+        #expect(queue.preparingCount == 0 && queue.placesInUse == 200)
+        _ = try queue.reserve(1, deadline: nil, now: start)
+        let before = queue.preparationNanoseconds
+        _ = queue.enqueue(1, reservation: id, preparationNanoseconds: 900_000_000, canRunHere: false, now: start)
+        #expect(queue.preparationNanoseconds == before && queue.preparingCount == 1)
+        _ = queue.release(id)
+        #expect(queue.preparingCount == 1 && queue.placesInUse == 1)
+    }
+
     @Test func alwaysLetsInTwoAWorker() throws {
         var queue = try timedQueue(milliseconds: 5000)
         _ = try queue.reserve(1, deadline: nil, now: start)

@@ -89,6 +89,18 @@ struct AccessPolicyTests {
         }
     }
 
+    /// A page can have the operator's browser send this.
+    @Test(arguments: ["Origin", "Sec-Fetch-Site", "X-Forwarded-For", "Via", "Forwarded", "X-Real-IP"])
+    func whatComesFromElsewhereIsNotLocal(field: String) throws {
+        let policy = AccessPolicy(keys: nil, isAdminAddress: false)
+        let fields: HTTPFields = [HTTPField.Name(field)!: "https://a.example"]
+        let local = policy.decide(AccessQuestion(access: .admin, fields: [:], peer: .loopback))
+        #expect(local == .granted(keyName: nil))
+        guard case .refused(let refusal) = policy.decide(AccessQuestion(access: .admin, fields: fields, peer: .loopback))
+        else { return Issue.record("\(field) was let in") }
+        #expect(refusal.status == .forbidden)
+    }
+
     @Test(
         arguments: [
             (nil, 401), ("Bearer key-user", 200), ("bearer  key-user", 200), ("Bearer key-both", 200),

@@ -18,12 +18,25 @@ struct LongDecodesTests {
         private let wakes: Lock<[@Sendable () -> Void]>
         private let gate = Signal<Void>()
 
-        init(capacity: Int = 8) {
+        init(capacity: Int = 8, maxWaitNanoseconds: Int64 = .max, averageNanoseconds: Int64 = 0) {
             let wakes = Lock<[@Sendable () -> Void]>([])
             self.wakes = wakes
             decodes = LongDecodes(
-                jobs: OrderedJobs(pool: pool), workerCount: 1, capacity: capacity, clock: clock
+                jobs: OrderedJobs(pool: pool), workerCount: 1, capacity: capacity, maxWaitNanoseconds: maxWaitNanoseconds,
+                clock: clock
             ) { _, work in wakes.withLock { $0.append(work) } }
+            if averageNanoseconds > 0 {
+                let owner = Owner()
+                let isDone = Signal<Void>()
+                let decode = LongDecodes.Decode(owner: ObjectIdentifier(owner), deadline: nil, urgency: .first) {
+                    [clock] _ in
+                    clock.advance(seconds: Double(averageNanoseconds) * 1e-9)
+                    isDone.send(())
+                }
+                decodes.submit(decode, cost: LongDecodes.leastCost)
+                _ = isDone.wait()
+                precondition(eventually { self.decodes.runningCount == 0 })
+            }
             let gate = gate
             precondition(pool.submit { _ = gate.wait() })
         }
@@ -56,6 +69,16 @@ struct LongDecodesTests {
             #expect(eventually { has(expected) })
             pool.shutdown()
         }
+    }
+
+    /// The one that runs and one that waits are let in in any case; what is too much is others' work.
+    @Test func isBoundedInTime() {
+        let line = Line(maxWaitNanoseconds: 350_000_000, averageNanoseconds: 200_000_000)
+        let (first, second) = (Owner(), Owner())
+        for name in ["runs", "waits", "own"] { line.submit(name, owner: first, holding: first) }
+        line.submit("late", owner: second, holding: second)
+        #expect(line.has(["late": .isRefused]))
+        line.finish(expecting: ["runs": .hasCome, "waits": .hasCome, "own": .hasCome, "late": .isRefused])
     }
 
     @Test func keepsNothingOfWhoHasLeft() {

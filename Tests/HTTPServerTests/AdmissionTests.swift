@@ -112,4 +112,30 @@ struct AdmissionTests {
         try other.send("POST /full HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
         #expect(try other.receive().status == 200)
     }
+
+    /// Strangers must not fill the memory for bodies with what nobody will read.
+    @Test(arguments: [
+        ("POST /nowhere", 404), ("PUT /echo", 405), ("OPTIONS /echo", 204), ("BREW /echo", 501), ("GET /hello", 413),
+    ]) func answersFromTheHeadWhatNobodyWouldRead(line: String, status: Int) throws {
+        let test = try TestServer()
+        defer { test.stop() }
+        for framing in ["Content-Length: 1000000\r\n", "Transfer-Encoding: chunked\r\n"] {
+            let client = try test.client()
+            try client.send("\(line) HTTP/1.1\r\nHost: a\r\n\(framing)\r\n")
+            // Not a byte of the body has been sent.
+            #expect(try client.receive().status == status)
+        }
+        let small = try test.client()
+        try small.send("GET /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+        #expect(try small.receive().text == "hello")
+    }
+
+    @Test func whoIsRefusedAndGoesOnSendingHoldsUpNoDrain() throws {
+        let test = try TestServer()
+        let client = try test.client()
+        try client.send("POST /full HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\npart")
+        #expect(try client.receive().status == 503)
+        #expect(test.stop()?.inFlight == 0)
+        #expect(try client.receivesEnd())
+    }
 }

@@ -63,7 +63,7 @@ final class TestServer: Sendable {
             responder.respond(Response(contentType: "x/y", body: [UInt8](repeating: 0x61, count: 4 << 20)))
         }
         let (held, cancelled) = (held, cancelled)
-        router.add(.get, "/hold/{name}", label: "hold") { request, responder in
+        router.add(.get, "/hold/{name}", label: "hold", maximumBodyBytes: .max) { request, responder in
             responder.onCancel { cancelled.send(request.path) }
             held.send((request, responder))
         }

@@ -42,6 +42,12 @@ def is_negative(case):
 
 
 @schemathesis.hook
+def filter_case(context, case):
+    """A header that nobody knows makes no request wrong: RFC 9110 §5.1 has it ignored."""
+    return "x-schemathesis-unknown-property" not in {name.lower() for name in case.headers or {}}
+
+
+@schemathesis.hook
 def before_call(context, case, kwargs):
     # A deadline that cannot be met is answered with 503 or 504, which schemathesis takes for the server's fault.
     deadline = str((case.headers or {}).get("X-Request-Deadline-Ms", ""))

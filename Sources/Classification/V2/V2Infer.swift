@@ -18,7 +18,11 @@ extension ServiceContext {
             guard headerLength ?? request.body.count > Self.shortJSONBytes else {
                 return try infer(request, headerLength: headerLength, found, responder)
             }
-            try onWorker(request, responder, found) { (request) throws(ServiceFailure) in
+            let schedule = InferenceSchedule(
+                deadlineMicroseconds: deadlineMicroseconds(
+                    milliseconds: try ImageParameters.deadlineMilliseconds(request)))
+            onWorker(request, responder, found, schedule, cost: headerLength ?? request.body.count) {
+                (request) throws(ServiceFailure) in
                 try self.infer(request, headerLength: headerLength, found, responder)
             }
         } catch { refuse(error, request, responder, runner) }
