@@ -32,8 +32,7 @@ extension TLSError: CustomStringConvertible {
         case .privateKey(let path, let reason):
             "cannot use the key \(path): \(reason); expected an unencrypted PEM key"
         case .noPrivateKey(let certificate):
-            "the certificate's file \(certificate) has no unencrypted PEM key in it, and no other file is named for the key "
-                + "(tlsKey is empty)"
+            "the certificate's file \(certificate) has no unencrypted PEM key in it, and tlsKey names no other file"
         case .keyMismatch(let certificate, let key): "the key \(key) does not belong to the certificate \(certificate)"
         case .clientAuthority(let path, let reason):
             "cannot use the client authorities \(path): \(reason); expected PEM certificates"

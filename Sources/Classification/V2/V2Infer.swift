@@ -71,7 +71,7 @@ extension ServiceContext {
     private static func refuseText(_ images: [InferenceInput]) throws(ServiceFailure) {
         for case .encoded(let image) in images {
             do throws(ImageError) {
-                try image.withBytes { (bytes) throws(ImageError) in try ImageFormat.recognise(bytes) }
+                _ = try image.withBytes { (bytes) throws(ImageError) in try ImageFormat.recognise(bytes) }
             } catch {
                 guard case .unknownFormat(let found) = error else { continue }
                 throw .image(
