@@ -111,7 +111,7 @@ final class ServiceMetrics: Sendable {
         ready = registry.gauge(
             "swiftlet_model_ready", "Whether the version answers: 0 where it could not be loaded.", labels: model)
         loadFailures = registry.counter(
-            "swiftlet_model_load_failures_total", "Versions that could not be loaded.", labels: ["model"])
+            "swiftlet_model_load_failures_total", "Attempts to load a version that failed.", labels: ["model"])
         lostLines = registry.counter(
             "swiftlet_log_lines_lost_total", "Lines of the log that could not be written."
         ).with()

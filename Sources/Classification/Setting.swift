@@ -122,12 +122,12 @@ extension Setting {
             "The keys that clients must have, a line each as `swiftlet key` makes it. Empty: no key is asked for."),
         Setting(
             "adminAddress", .text(\.adminAddress),
-            "HOST:PORT for `/metrics`, `/debug` and the repository's routes, which then leave the main port. Empty: they stay "
-                + "there, and what changes or reveals something is for the same machine or an admin key."),
+            "HOST:PORT for `/metrics` and the repository's routes, which then leave the main port. Empty: they stay there, "
+                + "and the repository's are for the same machine or an admin key."),
         Setting(
             "adminTls", .choice(\.adminTls, ["off", "on"]),
-            "Whether the admin address speaks TLS too. off: it lies in a private network, where Prometheus scrapes in the "
-                + "clear."),
+            "Whether the admin address speaks TLS too; where `tlsClientCa` is set, it then asks for a client certificate as "
+                + "well. off: it lies in a private network, where Prometheus scrapes in the clear."),
         Setting(
             "corsAllowedOrigins", .list(\.corsAllowedOrigins),
             "Origins whose pages a browser lets read the answers, or `*`. Empty: none, as most clients are no browsers."

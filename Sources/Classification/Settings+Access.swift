@@ -59,7 +59,7 @@ extension Settings {
             allowed: corsAllowedOrigins,
             requestFields: [
                 "Authorization", "Content-Type", "Content-Encoding", "Inference-Header-Content-Length",
-                "X-Request-Deadline-Ms", "X-Request-Id",
+                "X-Request-Deadline-Ms", "X-Request-Id", "X-Request-Priority",
             ],
             exposedFields: [
                 "Inference-Header-Content-Length", "Retry-After", "Retry-After-Ms", "Server-Timing", "X-Model",

@@ -106,7 +106,13 @@ extension CheckpointMismatch: CustomStringConvertible {
             ("not floating point", mistyped),
         ]
         let parts = lists.filter { !$0.1.isEmpty }
-            .map { "\($0.1.count) \($0.0): " + $0.1.joined(separator: ", ") }
+            .map { "\($0.1.count) \($0.0): " + Self.excerpt($0.1) }
         return "no \(architecture) in \(dialect.rawValue)'s names: " + parts.joined(separator: "; ")
+    }
+
+    /// The first three, and how many more there are.
+    private static func excerpt(_ names: [String]) -> String {
+        let rest = names.count > 3 ? " and \(names.count - 3) more" : ""
+        return names.prefix(3).joined(separator: ", ") + rest
     }
 }

@@ -27,6 +27,14 @@ extension ImageFormat {
         }
     }
 
+    /// The format of a file, by its first bytes alone.
+    ///
+    /// - Throws: `unknownFormat`.
+    @discardableResult
+    public static func recognise(_ bytes: Span<UInt8>) throws(ImageError) -> ImageFormat {
+        try bytes.withUnsafeBufferPointer { (bytes) throws(ImageError) in try ImageFormat(recognising: bytes) }
+    }
+
     private static let jpegSignature: [UInt8] = [0xFF, 0xD8]
     private static let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47]
     private static let riffSignature = Array("RIFF".utf8)

@@ -126,7 +126,9 @@ public final class TLSContext: @unchecked Sendable {
                 ERR_clear_error()
                 throw .keyMismatch(certificate: certificate, key: key)
             }
-            throw .privateKey(path: key, reason: TLSError.takeReason())
+            let reason = TLSError.takeReason()
+            if key == certificate { throw .noPrivateKey(certificate: certificate) }
+            throw .privateKey(path: key, reason: reason)
         }
         guard SSL_CTX_check_private_key(context) == 1 else {
             ERR_clear_error()

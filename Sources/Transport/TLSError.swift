@@ -11,6 +11,8 @@ public enum TLSError: Error, Equatable, Sendable {
     /// The chain cannot be read, or is too weak.
     case certificate(path: String, reason: String)
     case privateKey(path: String, reason: String)
+    /// No key is named, and the certificate's file has none that can be used.
+    case noPrivateKey(certificate: String)
     /// The key is not the certificate's.
     case keyMismatch(certificate: String, key: String)
     case clientAuthority(path: String, reason: String)
@@ -29,6 +31,8 @@ extension TLSError: CustomStringConvertible {
             "cannot use the certificate \(path): \(reason); expected a PEM chain that begins with the server's own"
         case .privateKey(let path, let reason):
             "cannot use the key \(path): \(reason); expected an unencrypted PEM key"
+        case .noPrivateKey(let certificate):
+            "the certificate's file \(certificate) has no unencrypted PEM key in it, and tlsKey names no other file"
         case .keyMismatch(let certificate, let key): "the key \(key) does not belong to the certificate \(certificate)"
         case .clientAuthority(let path, let reason):
             "cannot use the client authorities \(path): \(reason); expected PEM certificates"

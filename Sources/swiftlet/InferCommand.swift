@@ -18,7 +18,8 @@ struct InferCommand: ParsableCommand {
             A model of the repository, fp32 or int8, gets what the service gives it: pixels of the model's size, \
             [N, height, width, 3], whole numbers from 0 to 255.
 
-              swiftlet infer --weights b0.safetensors --architecture efficientnet_b0 --input x.npy --output y.npy
+              swiftlet infer --weights b0.safetensors --architecture efficientnet_b0 \\
+                --input x.npy --output y.npy
               swiftlet infer --model efficientnet-lite0 --input pixels.npy --output y.npy
             """)
 

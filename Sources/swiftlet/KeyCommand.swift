@@ -17,10 +17,15 @@ struct KeyCommand: ParsableCommand {
             Prints the key, which is shown this once, and the line of the keys' file, which holds its SHA-256 only:
 
               swiftlet key shop --append keys.txt
-              curl -H 'Authorization: Bearer KEY' --data-binary @photo.jpg http://localhost:8080/v1/classify
+              curl -H 'Authorization: Bearer KEY' \\
+                --data-binary @photo.jpg http://localhost:8080/v1/classify
 
             A running service reads the file again on SIGHUP. Two keys may have the same name: make the new one, let the \
             client change over, and delete the old line.
+
+            The name goes before --rights, which would take it for one:
+
+              swiftlet key operator --rights admin --append keys.txt
             """)
 
     @Argument(help: "Whose key it is: 1 to 64 letters, digits, '.', '_' or '-'. It may appear in logs.")
@@ -28,7 +33,7 @@ struct KeyCommand: ParsableCommand {
 
     @Option(
         parsing: .upToNextOption,
-        help: ArgumentHelp("What it allows: inference, admin (load and unload models, /debug).", valueName: "right"))
+        help: ArgumentHelp("What it allows: inference, admin (load and unload models).", valueName: "right"))
     var rights: [String] = ["inference"]
 
     @Option(help: ArgumentHelp("Appends the line to this file instead of printing it.", valueName: "file"))

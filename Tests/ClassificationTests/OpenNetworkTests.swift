@@ -230,7 +230,7 @@ struct OpenNetworkTests {
             ])
         #expect(preflight.status == 204 && preflight["access-control-allow-methods"] == "OPTIONS, POST")
         let allowed = preflight["access-control-allow-headers"]?.lowercased() ?? ""
-        for field in ["authorization", "content-type", "x-request-deadline-ms", "x-request-id"] {
+        for field in ["authorization", "content-type", "x-request-deadline-ms", "x-request-id", "x-request-priority"] {
             #expect(allowed.contains(field))
         }
         let answer = try client.exchange("POST", "/v1/classify", fields: origin, body: Upload.jpeg("420"))

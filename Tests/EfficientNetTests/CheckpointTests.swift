@@ -38,6 +38,14 @@ struct CheckpointTests {
         }
     }
 
+    @Test func namesThreeOfManyThatDoNotFit() {
+        var mismatch = CheckpointMismatch(architecture: "x", dialect: .timm)
+        mismatch.missing = ["a", "b", "c"]
+        #expect("\(mismatch)".hasSuffix("3 missing: a, b, c"))
+        mismatch.missing += ["d", "e"]
+        #expect("\(mismatch)".hasSuffix("5 missing: a, b, c and 2 more"))
+    }
+
     @Test func refusesIntegersAsWeights() throws {
         var (architecture, tensors) = try Self.tensors()
         let directory = try TemporaryDirectory()

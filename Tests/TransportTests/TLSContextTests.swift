@@ -51,6 +51,7 @@ struct TLSContextTests {
         #expect(
             error("certificate.pem", "missing.pem")
                 == .privateKey(path: path("missing.pem"), reason: "No such file or directory"))
+        #expect(error("certificate.pem", "certificate.pem") == .noPrivateKey(certificate: path("certificate.pem")))
         for name in ["text.pem", "encrypted.pem"] {
             guard case .privateKey(path(name), _)? = error("certificate.pem", name) else {
                 Issue.record("\(name)")

@@ -1,6 +1,7 @@
 import Batching
 import HTTPServer
 import HTTPTypes
+import Imaging
 import OpenInference
 
 extension ServiceContext {
@@ -45,15 +46,43 @@ extension ServiceContext {
             inference = try InferRequest(
                 body: request.body, headerLength: headerLength, rawInputName: V2Tensor.input,
                 hold: { responder.hold($0) })
-        } catch { throw ServiceFailure(error) }
+        } catch {
+            guard headerLength == nil, case .malformedJSON = error, Self.isImage(request.body) else {
+                throw ServiceFailure(error)
+            }
+            throw .badBody(
+                reason: "\(error); a body that is one image needs the field 'Inference-Header-Content-Length: 0'")
+        }
         let answer = try V2Answer(inference, model: runner.model)
         let images = try runner.model.images(of: inference, limit: imageLimit)
+        if headerLength == nil { try Self.refuseText(images) }
         let asked = deadlineMicroseconds(milliseconds: try ImageParameters.deadlineMilliseconds(request))
         let schedule = InferenceSchedule(
             deadlineMicroseconds: [asked, inference.timeoutMicroseconds].compactMap(\.self).min(),
             priority: Priority(requested: inference.priority),
             readNanoseconds: clock.now().nanoseconds(since: start))
         try begin(images, request, schedule, answer, runner, responder)
+    }
+
+    /// Whether bytes look like a picture that can be read, damaged or not.
+    private static func isImage(_ bytes: [UInt8]) -> Bool {
+        do throws(ImageError) { try ImageFormat.recognise(bytes.span) } catch { return false }
+        return true
+    }
+
+    /// Says how pictures are sent where they came in JSON and are none: what was meant is mostly base64.
+    /// - Throws: `image`.
+    private static func refuseText(_ images: [InferenceInput]) throws(ServiceFailure) {
+        for case .encoded(let image) in images {
+            do throws(ImageError) {
+                _ = try image.withBytes { (bytes) throws(ImageError) in try ImageFormat.recognise(bytes) }
+            } catch {
+                guard case .unknownFormat(let found) = error else { continue }
+                throw .image(
+                    .unknownFormat(
+                        found: "\(found); BYTES in JSON are text, so images go as binary data (binary_data_size)"))
+            }
+        }
     }
 }
 
