@@ -43,7 +43,8 @@ struct AccessPolicy: Sendable {
         question.peer?.isLoopback == true && !Self.foreignFields.contains { question.fields[$0] != nil }
     }
 
-    private static let foreignFields = ["Origin", "Sec-Fetch-Site", "Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"].map { HTTPField.Name($0)! }
+    private static let foreignFields = ["Origin", "Sec-Fetch-Site", "Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"]
+        .map { HTTPField.Name($0)! }
 
     /// Source: RFC 6750 §2.1 and §3.
     private func check(_ fields: HTTPFields, for right: KeyRight, _ keys: KeyRing) -> AccessDecision {

@@ -15,7 +15,8 @@ extension Routes {
         // Looking at a directory and reading JSON are nothing for an event loop; one thread is enough for them.
         let queue = DispatchQueue(label: "swiftlet.repository", qos: .utility)
         func add(_ path: String, _ handler: @escaping @Sendable (Request, Responder) throws(ServiceFailure) -> Void) {
-            router.add(.post, path, access: .admin, maximumBodyBytes: RepositoryBody.maximumBytes) { request, responder in
+            router.add(.post, path, access: .admin, maximumBodyBytes: RepositoryBody.maximumBytes) {
+                request, responder in
                 let fail: @Sendable (ServiceFailure) -> Void = {
                     responder.respond($0.response(to: RequestReference(request)))
                 }

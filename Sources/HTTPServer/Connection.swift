@@ -382,6 +382,9 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             self.exchange = exchange
             return finish(error: refusal.status, detail: refusal.detail, fields: refusal.fields, now)
         }
+        // The handler may hold more for it, from another thread: the body counts first.
+        account(now)
+        guard !isClosed else { return }
         let pending = PendingAnswer(connection: self)
         exchange.pending = pending
         self.exchange = exchange

@@ -22,7 +22,8 @@ struct LongDecodesTests {
             let wakes = Lock<[@Sendable () -> Void]>([])
             self.wakes = wakes
             decodes = LongDecodes(
-                jobs: OrderedJobs(pool: pool), workerCount: 1, capacity: capacity, maxWaitNanoseconds: maxWaitNanoseconds,
+                jobs: OrderedJobs(pool: pool), workerCount: 1, capacity: capacity,
+                maxWaitNanoseconds: maxWaitNanoseconds,
                 clock: clock
             ) { _, work in wakes.withLock { $0.append(work) } }
             if averageNanoseconds > 0 {

@@ -216,11 +216,10 @@ struct ServerTests {
         try first.send(requests)
         let second = try test.client()
         try? second.send(requests)
-        let held = [try #require(test.held.wait()), try #require(test.held.wait())]
-        // There is room for one of them.
-        #expect(test.cancelled.wait() == "/hold/a")
+        let held = try #require(test.held.wait())
+        // There is room for one of them. The other is closed, whether its first request has got to its handler or not.
         #expect(test.closed.wait() != nil)
-        for request in held { request.responder.respond(Response()) }
+        held.responder.respond(Response())
         withExtendedLifetime((first, second)) {}
     }
 

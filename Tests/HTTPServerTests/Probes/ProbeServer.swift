@@ -50,7 +50,7 @@ final class ProbeServer: Sendable {
         var router = Router()
         for path in ["/p", "/after", "/hidden", "/other/{name}"] {
             for method in [HTTPRequest.Method.get, .post] {
-                router.add(method, path) { request, responder in
+                router.add(method, path, maximumBodyBytes: .max) { request, responder in
                     let text = Self.describe(request.method, request.path, request.body)
                     record.noteSeen(text)
                     responder.respond(Response(contentType: "text/plain", body: Array(text.utf8)))
