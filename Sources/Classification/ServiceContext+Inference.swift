@@ -40,7 +40,8 @@ extension ServiceContext {
         }
         let turn = LongDecodes.Decode(
             owner: owner, deadline: schedule.deadline(of: request),
-            urgency: schedule.priority.urgency(arrival: request.received)
+            // Until a body has been taken apart nobody knows how much work it is: what is quick goes first.
+            urgency: cost < LongDecodes.leastCost ? .first : schedule.priority.urgency(arrival: request.received)
         ) { turn in
             guard let request = held.withLock({ $0.take() }) else { return }
             do throws(ServiceFailure) {
