@@ -205,31 +205,31 @@ class Picture(Case):
 
 class PNGBomb(Picture):
     """A PNG of 400 megapixels that are all the same."""
-    name, expected = "png-bomb", (413, 415)
+    name, expected = "png-bomb", (413, 422)
     file = staticmethod(lambda: pictures.png_header_only(20_000, 20_000))
 
 
 class PNGWithinLimits(Picture):
     """An interlaced PNG of 49 megapixels in 190 kB, which the limit of pixels lets pass."""
-    name, expected = "png-large", (200, 413, 415, 503)
+    name, expected = "png-large", (200, 413, 503)
     file = staticmethod(lambda: pictures.png(7000, 7000, interlaced=True))
 
 
 class WebPBomb(Picture):
     """A WebP of 268 megapixels in 30 bytes."""
-    name, expected = "webp-bomb", (413, 415)
+    name, expected = "webp-bomb", (413, 422)
     file = staticmethod(lambda: pictures.webp(16_383, 16_383))
 
 
 class WebPWithinLimits(Picture):
     """A WebP of 49 megapixels in 30 bytes, which the limit of pixels lets pass."""
-    name, expected = "webp-large", (200, 413, 415, 503)
+    name, expected = "webp-large", (200, 413, 503)
     file = staticmethod(lambda: pictures.webp(7000, 7000))
 
 
 class GzipBomb(Picture):
     """A body of 1 GiB in 1 MB."""
-    name, expected = "gzip-bomb", (413, 415)
+    name, expected = "gzip-bomb", (413,)
     fields = ("Content-Encoding: gzip",)
     file = staticmethod(lambda: pictures.gzip_bomb(1 << 30))
 
