@@ -25,8 +25,9 @@ extension ServiceContext {
 
     /// Does the rest of a request's work on a worker, in its turn; the request is held only as long as its client waits.
     ///
-    /// - Parameter cost: how long it takes, in the unit of `ImageDecoder.cost`.
-    /// - Throws: nothing yet; what is thrown later, `queueFull` and `deadlinePassed` among it, is answered.
+    /// - Parameters:
+    ///   - cost: how long it takes, in the unit of `ImageDecoder.cost`.
+    ///   - work: what it throws is answered, as are a line that is full and a deadline that passes in it.
     func onWorker(
         _ request: Request, _ responder: Responder, _ runner: ModelRunner?, _ schedule: InferenceSchedule, cost: Int,
         _ work: @escaping @Sendable (Request) throws(ServiceFailure) -> Void
@@ -83,8 +84,7 @@ extension ServiceContext {
             do throws(ServiceFailure) {
                 guard let coding = try Self.coding(of: request) else { return handler(request, responder) }
                 // What comes out takes the time, and may be this many times as much.
-                let (most, isTooMuch) = request.body.count.multipliedReportingOverflow(by: Self.largestInflation)
-                let cost = isTooMuch ? self.settings.maxBodyBytes : min(most, self.settings.maxBodyBytes)
+                let cost = min(request.body.count * Self.largestInflation, self.settings.maxBodyBytes)
                 self.onWorker(request, responder, nil, InferenceSchedule(), cost: cost) {
                     (request) throws(ServiceFailure) in
                     var request = request
