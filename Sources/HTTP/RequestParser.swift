@@ -87,6 +87,20 @@ public struct RequestParser: Sendable {
         body = []
     }
 
+    /// Takes note of `count` bytes of a discarded body that were dropped before anybody saw them: at most
+    /// `bodyBytesLeft`.
+    ///
+    /// - Returns: whether the request is complete.
+    public mutating func skipBody(_ count: Int) -> Bool {
+        guard isDiscarding, case .body(let remaining) = phase, count <= remaining else {
+            preconditionFailure("these bytes are no part of a discarded body")
+        }
+        phase = .body(remaining: remaining - count)
+        guard count == remaining else { return false }
+        _ = finish()
+        return true
+    }
+
     /// Reads on from `input[offset...]` and moves `offset` past what was read.
     ///
     /// - Complexity: O(bytes read), however they are split.

@@ -28,6 +28,10 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private var isFinishingSending = false
     private var awaitsHandshake: Bool
 
+    /// How many bytes must have come until the socket counts as readable.
+    private var lowWaterBytes = 1
+    private static let maximumLowWaterBytes = 64 << 10
+
     /// What `ServerContext.hold` has been told of.
     private var heldBytes = 0
 
@@ -74,7 +78,10 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             roundsLeft -= 1
             defer { now = context.clock.now() }
             receiveAwaits = .readable
-            switch stream.receive(into: buffer) {
+            let discardable = state.discardableBytes
+            let discarded = discardable > 0 ? stream.discard(discardable) : nil
+            switch discarded ?? stream.receive(into: buffer) {
+            case .bytes(let count) where discarded != nil: state.discarded(count, now: now)
             case .bytes(let count):
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
                 perform(
@@ -123,6 +130,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     /// Looks at the deadline.
     func expire(now: Instant) {
+        // What has come of a body that is dropped counts, though nobody was woken for it.
+        if lowWaterBytes > 1, now >= state.deadline { receive() }
         guard let action = state.expire(now: now) else { return }
         perform(action, now)
         proceed(now)
@@ -190,6 +199,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private func arm() {
         account(context.clock.now())
         guard !isClosed else { return }
+        setLowWater(min(max(1, state.discardableBytes), Self.maximumLowWaterBytes))
         let wantsToReceive = state.wantsToReceive
         let wantsToSend = !state.output.isEmpty
         receiving?.setArmed(
@@ -206,6 +216,13 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         }
         sending?.setArmed(awaitsWritable)
         owner.settle()
+    }
+
+    /// A body that is dropped wakes nobody for each of its packets.
+    private func setLowWater(_ count: Int) {
+        guard count != lowWaterBytes else { return }
+        lowWaterBytes = count
+        stream.setReceiveLowWater(count)
     }
 
     private func perform(_ action: ConnectionAction?, _ now: Instant) {

@@ -129,6 +129,9 @@ struct ConnectionState {
         }
     }
 
+    /// How much of what comes next is to be dropped unseen, where that is known.
+    var discardableBytes: Int { phase == .discarding ? parser.bodyBytesLeft ?? 0 : 0 }
+
     // MARK: Events
 
     mutating func handshaken(now: Instant) {
@@ -178,6 +181,15 @@ struct ConnectionState {
             return nil
         case .handshaking: preconditionFailure("bytes of a request before the handshake")
         }
+    }
+
+    /// So many of `discardableBytes` were dropped.
+    mutating func discarded(_ count: Int, now: Instant) {
+        bodyProgressed = now
+        guard parser.skipBody(count) else { return }
+        isReadingBody = false
+        lastIdle = now
+        phase = .reading
     }
 
     /// The client has ended its side: after a complete request it counts as gone.

@@ -49,6 +49,23 @@ public enum ByteStream: ~Copyable {
         }
     }
 
+    /// Drops what has arrived, at most `count` bytes; nil where the bytes have to be seen to be counted.
+    public func discard(_ count: Int) -> Received? {
+        switch self {
+        case .plain(let socket): Received(socket.discard(count))
+        case .secure: nil
+        }
+    }
+
+    /// Asks to be told no sooner than so many bytes can be dropped at once.
+    public func setReceiveLowWater(_ count: Int) {
+        switch self {
+        // Only spares wake-ups: it does not matter where it fails.
+        case .plain(let socket): try? socket.setReceiveLowWater(count)
+        case .secure: break
+        }
+    }
+
     /// Sends as much of `first` and then `second` as is taken now; either may be empty. After `wouldBlock` the next
     /// call must begin with the same bytes.
     public func send(_ first: UnsafeRawBufferPointer, then second: UnsafeRawBufferPointer) -> Sent {

@@ -65,7 +65,7 @@ extension Socket {
         return address
     }
 
-    private static func setOption(
+    static func setOption(
         _ descriptor: Int32, _ level: Int32, _ name: Int32, _ value: Int32
     ) throws(SocketError) {
         var value = value

@@ -33,15 +33,34 @@ public struct Socket: ~Copyable, Sendable {
     /// Reads what has arrived, at most the buffer's size, which is not zero.
     public func receive(into buffer: UnsafeMutableRawBufferPointer) -> Received {
         while true {
-            let result = calls.receive(descriptor, buffer)
-            if result > 0 { return .bytes(result) }
-            if result == 0 { return .endOfStream }
-            switch Int32(-result) {
-            case EINTR: continue
-            case EAGAIN: return .wouldBlock
-            case let code: return .failed(SocketError(operation: .receive, code: code))
-            }
+            if let received = Self.received(calls.receive(descriptor, buffer)) { return received }
         }
+    }
+
+    /// Drops what has arrived, at most `count` bytes, which is not zero.
+    public func discard(_ count: Int) -> Received {
+        while true {
+            if let received = Self.received(calls.discard(descriptor, count)) { return received }
+        }
+    }
+
+    /// - Returns: nil where the call was interrupted and is to be made again.
+    @inline(__always)
+    private static func received(_ result: Int) -> Received? {
+        if result > 0 { return .bytes(result) }
+        if result == 0 { return .endOfStream }
+        switch Int32(-result) {
+        case EINTR: return nil
+        case EAGAIN: return .wouldBlock
+        case let code: return .failed(SocketError(operation: .receive, code: code))
+        }
+    }
+
+    /// Has the socket count as readable once so many bytes have arrived, or the end. The kernel may wake sooner.
+    ///
+    /// - Throws: `SocketError` with `setOption`.
+    public func setReceiveLowWater(_ count: Int) throws(SocketError) {
+        try Self.setOption(descriptor, SOL_SOCKET, SO_RCVLOWAT, Int32(clamping: count))
     }
 
     /// Sends as much as the kernel takes now.

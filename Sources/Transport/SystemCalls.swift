@@ -9,6 +9,8 @@ import Musl
 /// Each returns what the call returned, or the negated `errno`.
 public struct SystemCalls: Sendable {
     public var receive: @Sendable (_ descriptor: Int32, _ into: UnsafeMutableRawBufferPointer) -> Int
+    /// Takes up to `count` bytes out of what has arrived without handing them over.
+    public var discard: @Sendable (_ descriptor: Int32, _ count: Int) -> Int
     public var send: @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int
     /// Sends two buffers, one after the other.
     public var sendPair:
@@ -17,11 +19,13 @@ public struct SystemCalls: Sendable {
 
     public init(
         receive: @escaping @Sendable (Int32, UnsafeMutableRawBufferPointer) -> Int,
+        discard: @escaping @Sendable (Int32, Int) -> Int,
         send: @escaping @Sendable (Int32, UnsafeRawBufferPointer) -> Int,
         sendPair: @escaping @Sendable (Int32, UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Int,
         accept: @escaping @Sendable (Int32, inout sockaddr_storage) -> Int
     ) {
         self.receive = receive
+        self.discard = discard
         self.send = send
         self.sendPair = sendPair
         self.accept = accept
@@ -32,6 +36,8 @@ public struct SystemCalls: Sendable {
         receive: { descriptor, buffer in
             orErrno(recv(descriptor, buffer.baseAddress, buffer.count, 0))
         },
+        // Of TCP, Linux drops what it would have copied (tcp(7)).
+        discard: { descriptor, count in orErrno(recv(descriptor, nil, count, Int32(MSG_TRUNC))) },
         send: { descriptor, bytes in
             #if canImport(Glibc)
             orErrno(Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)))

@@ -57,6 +57,28 @@ struct AdmissionTests {
         #expect(state.phase == .processing)
     }
 
+    @Test func bytesThatNobodySawCountForTheBody() {
+        var state = state()
+        #expect(state.discardableBytes == 0)
+        _ = receive(head + "01", &state)
+        // The answer goes first.
+        #expect(state.discardableBytes == 0)
+        _ = state.answer(now: Instant(nanoseconds: 0), isDraining: false)
+        #expect(state.discardableBytes == 8)
+        state.discarded(5, now: Instant(nanoseconds: 9_000_000_000))
+        #expect(state.discardableBytes == 3 && state.phase == .discarding)
+        #expect(state.expire(now: Instant(nanoseconds: 18_999_999_999)) == nil)
+        state.discarded(3, now: Instant(nanoseconds: 10_000_000_000))
+        #expect(state.discardableBytes == 0 && state.isIdle)
+        #expect(target(receive(get, &state)) == "/next")
+    }
+
+    @Test func ofAChunkedBodyEveryByteIsSeen() {
+        var state = state()
+        _ = receive("POST /full HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", &state)
+        #expect(state.discardableBytes == 0)
+    }
+
     @Test func closesWhereMuchIsToComeOrNobodyKnowsHowMuch() {
         for framing in ["Content-Length: 11", "Transfer-Encoding: chunked"] {
             var state = state { $0.maximumDiscardedBytes = 10 }
@@ -98,10 +120,11 @@ struct AdmissionTests {
         try client.send("POST /full HTTP/1.1\r\nHost: a\r\nX-Request-Id: id\r\nContent-Length: 100000\r\n\r\n")
         let refused = try client.receive()
         #expect(refused.status == 503 && refused["x-request-id"] == "id" && refused["connection"] == nil)
-        try client.send([UInt8](repeating: 1, count: 100_000))
         let record = try #require(test.finished.wait())
         #expect(record.route == "/full" && record.status == 503)
-        try client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        // In pieces smaller and larger than what wakes the server, the last with the next request behind it.
+        for count in [1, 30_000, 69_998] { try client.send([UInt8](repeating: 1, count: count)) }
+        try client.send("1GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(try client.receive().text == "hello")
         // Who asks first has nothing to take back.
         try client.send(

@@ -27,7 +27,8 @@ private final class ScriptedKernel: Sendable {
 
     var calls: SystemCalls {
         SystemCalls(
-            receive: { _, buffer in self.next(buffer.count) }, send: { _, bytes in self.next(bytes.count) },
+            receive: { _, buffer in self.next(buffer.count) }, discard: { _, count in self.next(count) },
+            send: { _, bytes in self.next(bytes.count) },
             sendPair: { _, first, second in self.next(first.count + second.count) },
             accept: { _, _ in self.next(0) })
     }
@@ -47,6 +48,17 @@ struct SocketTests {
                 .failed(SocketError(operation: .receive, code: ECONNRESET)),
             ])
         #expect(kernel.requests == [8, 8, 8, 8, 8, 8, 8])
+    }
+
+    @Test func dropsWhatTheKernelGives() {
+        let kernel = ScriptedKernel([-Int(EINTR), 3, 0, -Int(EAGAIN), -Int(EBADF)])
+        let socket = kernel.socket()
+        let results = (0..<4).map { _ in socket.discard(7) }
+        #expect(
+            results == [
+                .bytes(3), .endOfStream, .wouldBlock, .failed(SocketError(operation: .receive, code: EBADF)),
+            ])
+        #expect(kernel.requests == [7, 7, 7, 7, 7])
     }
 
     @Test func sendsAgainAfterAnInterruptionAndReportsShortWrites() {
