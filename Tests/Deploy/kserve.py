@@ -51,11 +51,10 @@ def calls(report, server, layout, name, container, root):
     status, metadata = server.json("GET", f"/v2/models/{name}")
     report.check(f"{layout}: probes, ready, metadata", statuses + [status] == [200] * 5 and metadata["name"] == name,
                  f"{metadata['name']}, versions {metadata['versions']}, {[i['name'] for i in metadata['inputs']]}")
-    image = next(i for i in metadata["inputs"] if i["datatype"] == "BYTES")
     photo = (root / "Tests/Fixtures/photo/chelsea.jpg").read_bytes()
     body = struct.pack("<I", len(photo)) + photo
     head = json.dumps({"inputs": [{
-        "name": image["name"], "shape": [1] * len(image["shape"]), "datatype": "BYTES",
+        "name": metadata["inputs"][0]["name"], "shape": [1], "datatype": "BYTES",
         "parameters": {"binary_data_size": len(body)}}],
         "outputs": [{"name": metadata["outputs"][0]["name"], "parameters": {"classification": 1}}]}).encode()
     status, answer = server.json("POST", f"/v2/models/{name}/infer", head + body,
