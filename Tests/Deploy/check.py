@@ -1,7 +1,7 @@
 """Holds deploy/ to the published schemas, to systemd's own tools, and to the real binary.
 
-`check.py BINARY [PART…]`, with the parts manifests, probes, kserve, systemd and quota. CRDS names a directory of custom
-resource definitions: the Prometheus operator's and KServe's.
+`check.py BINARY [PART…]`, with the parts manifests, probes, kserve, systemd and quota. CRDS names a directory of
+custom resource definitions: the Prometheus operator's and KServe's.
 """
 import os
 import sys

@@ -1,6 +1,6 @@
-"""Executes a command as a service manager does for the unit: another user, no capability, the unit's system calls only.
+"""Executes a command as systemd does for the unit: another user, no capability, the unit's system calls only.
 
-`sandbox.py ALLOWED.json COMMAND…`. What the filter forbids ends the process, so that nothing is missed. By libseccomp.
+`sandbox.py ALLOWED.json COMMAND…`, by libseccomp. What is forbidden ends the process, so that nothing is missed.
 """
 import ctypes
 import json

@@ -1,6 +1,5 @@
 """The systemd unit: by systemd's own tools, and by running the binary under what it allows."""
 import json
-import os
 import re
 import select
 import shutil
@@ -31,7 +30,8 @@ def read(path):
 def calls_of(name):
     if not name.startswith("@"):
         return {name}
-    text = subprocess.run(["systemd-analyze", "syscall-filter", name], check=True, capture_output=True, text=True).stdout
+    text = subprocess.run(
+        ["systemd-analyze", "syscall-filter", name], check=True, capture_output=True, text=True).stdout
     names = [line.strip() for line in text.splitlines()[1:] if line.strip() and not line.strip().startswith("#")]
     return set().union(*(calls_of(member) for member in names))
 
@@ -70,8 +70,8 @@ def check(report, binary, root):
     report.check("TimeoutStopSec is the drain's and 5 s at least", stop >= drain + 5, f"{stop} s for {drain} s")
     files = int(values["LimitNOFILE"][0])
     report.check("LimitNOFILE holds maxConnections", files >= settings["maxConnections"] + 256 + 64, f"{files}")
-    environment = dict(line.lstrip("#").split("=", 1) for line in
-                       (root / "deploy/systemd/swiftlet.env").read_text().splitlines() if re.match(r"#?SWIFTLET_", line))
+    example = (root / "deploy/systemd/swiftlet.env").read_text()
+    environment = dict(re.findall(r"^#?(SWIFTLET_\w+)=(.*)$", example, re.MULTILINE))
     known = subprocess.run([binary, "config", "--format", "json"], capture_output=True, text=True, env=environment)
     report.check("the example's variables are settings", known.returncode == 0 and "no setting" not in known.stderr,
                  ", ".join(environment) if known.returncode == 0 else known.stderr.strip())
