@@ -83,7 +83,9 @@ public final class ServiceProcess: Sendable {
     /// Takes up what has changed in files.
     private func reload() {
         logger.info("reloading")
-        tell(.reloading(sinceMicroseconds: MonotonicClock().now().nanoseconds / 1000))
+        if phase.withLock({ $0 == .serving }) {
+            tell(.reloading(sinceMicroseconds: MonotonicClock().now().nanoseconds / 1000))
+        }
         service.reloadCredentials()
         service.reloadModels { [self] in queue.async { [self] in tellReady() } }
     }
