@@ -28,6 +28,7 @@ public final class ClassificationService: Sendable {
         context = ServiceContext(settings: settings, metrics: metrics, clock: clock)
         credentials = try Credentials(settings, logger: logger)
         if let tls = credentials.tls { metrics.watch(tls) }
+        metrics.watch(context.pool)
         models = try LiveModels(context, table: table, logger: logger)
         var observer = ServerObserver()
         observer.requestStarted = { _ in metrics.requestStarted() }
@@ -54,7 +55,11 @@ public final class ClassificationService: Sendable {
     }
 
     /// Loads what has changed in the repository and lets go of what is gone, without losing a request. Returns at once.
-    public func reloadModels() { models.request(.reload) }
+    ///
+    /// - Parameter completion: called once, on any thread.
+    public func reloadModels(_ completion: @escaping @Sendable () -> Void = {}) {
+        models.request(.reload) { _ in completion() }
+    }
 
     private func listen() throws(ServiceStartError) -> SocketAddress {
         do throws(ListenError) { return try server.start() } catch { throw .cannotListen(error) }

@@ -1,5 +1,6 @@
 import Batching
 import HTTPServer
+import Parallelism
 import Telemetry
 import Transport
 
@@ -118,6 +119,7 @@ final class ServiceMetrics: Sendable {
         registry.gauge("swiftlet_build_info", "What is running.", labels: ["version", "revision", "isa"])
             .with(build.version, build.revision, isa).set(1)
         registry.add(ProcessMetrics())
+        registry.add(CPUQuotaMetrics())
     }
 
     func requestStarted() { inflight.add(1) }
@@ -137,6 +139,11 @@ final class ServiceMetrics: Sendable {
         registry.gauge(
             "swiftlet_tls_certificate_expiry_timestamp_seconds", "When the certificate in force expires, since 1970."
         ).with { Double(credentials.current.validUntil) }
+    }
+
+    func watch(_ pool: WorkerPool) {
+        let count = Double(pool.workerCount)
+        registry.gauge("swiftlet_compute_threads", "Threads that decode and compute.").with().set(count)
     }
 
     func reject(_ reason: RejectionReason) { rejections[reason]!.increment() }

@@ -23,15 +23,18 @@ public final class ServiceProcess: Sendable {
     private let service: ClassificationService
     private let logger: Logger
     private let say: LineWriter
+    private let supervisor: Supervisor?
     private let phase = Lock(Phase.serving)
     private let queue = DispatchQueue(label: "swiftlet.process")
     private let signalSources = Lock<[any DispatchSourceSignal]>([])
 
     /// - Parameter say: prints lines for whoever started the process.
-    public init(service: ClassificationService, logger: Logger, say: LineWriter) {
+    /// - Parameter supervisor: told what systemd's protocol has for it.
+    public init(service: ClassificationService, logger: Logger, say: LineWriter, supervisor: Supervisor? = nil) {
         self.service = service
         self.logger = logger
         self.say = say
+        self.supervisor = supervisor
     }
 
     /// Starts the service and serves until a signal; does not return.
@@ -47,6 +50,7 @@ public final class ServiceProcess: Sendable {
             "ready", metadata: ["models": "\(service.modelNames)", "default_model": "\(service.defaultModel ?? "")"])
         if let url = service.adminURL { say("administration on \(url)") }
         say("listening on \(service.url ?? "\(address)")")
+        startTelling()
         dispatchMain()
     }
 
@@ -79,8 +83,11 @@ public final class ServiceProcess: Sendable {
     /// Takes up what has changed in files.
     private func reload() {
         logger.info("reloading")
+        if phase.withLock({ $0 == .serving }) {
+            tell(.reloading(sinceMicroseconds: MonotonicClock().now().nanoseconds / 1000))
+        }
         service.reloadCredentials()
-        service.reloadModels()
+        service.reloadModels { [self] in queue.async { [self] in tellReady() } }
     }
 
     private func receivedSignal() {
@@ -89,6 +96,7 @@ public final class ServiceProcess: Sendable {
             phase.withLock { $0 = .delaying }
             let seconds = service.settings.drainDelaySeconds
             logger.info("draining", metadata: ["delay_seconds": "\(seconds)"])
+            tell(.stopping)
             service.beginDrain()
             queue.asyncAfter(deadline: .now() + .seconds(seconds)) { [self] in finish() }
         case .delaying: finish()
@@ -110,6 +118,37 @@ public final class ServiceProcess: Sendable {
         service.finishDrain { [self] report in
             say("drained: \(report.inFlight) in flight, \(report.served) served, \(report.refused) refused")
             say.exit(0)
+        }
+    }
+}
+
+// MARK: - Supervision
+
+extension ServiceProcess {
+    func startTelling() {
+        queue.async { [self] in
+            tellReady()
+            scheduleSignOfLife()
+        }
+    }
+
+    private func tellReady() {
+        guard phase.withLock({ $0 == .serving }) else { return }
+        tell(.ready)
+    }
+
+    private func tell(_ state: Supervisor.State) {
+        do throws(SocketError) { try supervisor?.tell(state) } catch {
+            logger.warning("cannot tell the supervisor", metadata: ["state": "\(state)", "error": "\(error)"])
+        }
+    }
+
+    /// Says twice in the time allowed that signals are heard and a worker comes to its next job.
+    private func scheduleSignOfLife() {
+        guard let interval = supervisor?.watchdogMicroseconds else { return }
+        queue.asyncAfter(deadline: .now() + .microseconds(Int(interval / 2))) { [self] in
+            _ = service.context.pool.submit { [self] in tell(.alive) }
+            scheduleSignOfLife()
         }
     }
 }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Checkpoints
 import Classification
+import FoundationEssentials
 import Logging
+import Transport
 
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -30,7 +32,14 @@ struct ServeCommand: ParsableCommand {
         let service = try ClassificationService(
             settings: settings, build: BuildInformation(version: Version.number, revision: Version.commit),
             logger: logger)
-        try ServiceProcess(service: service, logger: logger, say: lines)
-            .run(repository: ModelRepository(directory: directory))
+        try ServiceProcess(service: service, logger: logger, say: lines, supervisor: supervisor(logger))
+            .run(repository: ModelRepository(directory: directory, modelName: settings.model))
+    }
+
+    private func supervisor(_ logger: Logger) -> Supervisor? {
+        do { return try Supervisor.named(in: ProcessInfo.processInfo.environment) } catch {
+            logger.warning("cannot use NOTIFY_SOCKET", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 }
