@@ -82,7 +82,7 @@ class HAProxy(Balancer):
         changes = self.addresses(ports) + [
             ("bind :80\n", f"bind 127.0.0.1:{self.port}\n"),
             ("/run/haproxy/admin.sock", f"{self.directory}/admin.sock"),
-            ("maxconn 32\n", "maxconn 16\n")]
+            ("default-server maxconn 16\n", "default-server maxconn 8\n")]
         if os.getuid():
             changes += [("    user haproxy\n", ""), ("    group haproxy\n", "")]
         return changes

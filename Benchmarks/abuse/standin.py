@@ -1,16 +1,23 @@
-"""Servers that stand in for a replica: one that is loading for ever, and one that tells what has reached it."""
+"""Servers that stand in for a replica: one that tells what has reached it, one that is loading for ever, and one whose
+connections end just when a second request comes over them."""
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    is_used = False
 
     def answer(self):
         length = int(self.headers.get("Content-Length") or 0)
         self.rfile.read(length)
         self.server.paths.append(self.path)
+        if self.server.ends_used and self.is_used:
+            self.close_connection = True
+            return
+        self.is_used = True
         if self.server.is_ready:
             status, document = 200, {"path": self.path, "fields": [[k.lower(), v] for k, v in self.headers.items()], "bytes": length}
         else:
@@ -31,10 +38,15 @@ class StandIn(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port=0, is_ready=True):
+    def __init__(self, port=0, is_ready=True, ends_used=False):
         super().__init__(("127.0.0.1", port), Handler)
-        self.is_ready, self.paths = is_ready, []
+        self.is_ready, self.ends_used, self.paths = is_ready, ends_used, []
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        """A balancer that gives up a connection is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def port(self):
