@@ -39,7 +39,8 @@ extension Settings {
         for proxy in trustedProxies where AddressRange(proxy) == nil {
             throw .invalidValue(
                 key: "trustedProxies", value: "'\(proxy)'", origin: origin(of: "trustedProxies"),
-                allowed: "addresses or ranges, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, without bits behind the range's")
+                allowed: "addresses or ranges, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, with no bits set behind "
+                    + "the range's")
         }
     }
 

@@ -102,7 +102,9 @@ extension ForwardedNode {
     private static func parse(_ text: String, takesBareVersion6: Bool) -> ForwardedNode {
         let bytes = Array(text.utf8)
         if bytes.first == UInt8(ascii: "[") {
-            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), isPort(bytes[(end + 1)...]) else { return .unknown }
+            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), isPort(bytes[(end + 1)...]) else {
+                return .unknown
+            }
             return address(bytes[1..<end], isVersion6: true)
         }
         let colon = bytes.firstIndex(of: ASCII.colon) ?? bytes.count

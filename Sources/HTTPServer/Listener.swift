@@ -19,7 +19,8 @@ public struct Listener: Sendable {
 
     public init(
         host: String, port: Int, router: Router, tls: TLSCredentials? = nil, authorizer: Authorizer? = nil,
-        crossOrigin: CrossOriginPolicy? = nil, trustedProxies: TrustedProxies = TrustedProxies(), maximumConnections: Int
+        crossOrigin: CrossOriginPolicy? = nil, trustedProxies: TrustedProxies = TrustedProxies(),
+        maximumConnections: Int
     ) {
         self.host = host
         self.port = port

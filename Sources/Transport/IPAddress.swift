@@ -14,7 +14,8 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     /// - Precondition: 4 or 16 bytes.
     init(networkOrder bytes: [UInt8]) {
         precondition(bytes.count == 4 || bytes.count == 16, "an address of \(bytes.count) bytes")
-        let isMapped = bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+        let isMapped =
+            bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
         self.bytes = isMapped ? [UInt8](bytes[12...]) : bytes
     }
 
@@ -71,7 +72,8 @@ public struct AddressRange: Sendable, Equatable {
 
     public func contains(_ address: IPAddress) -> Bool {
         guard address.bytes.count == network.count else { return false }
-        for (index, byte) in network.enumerated() where (address.bytes[index] ^ byte) & Self.mask(index, bitCount) != 0 {
+        for (index, byte) in network.enumerated() where (address.bytes[index] ^ byte) & Self.mask(index, bitCount) != 0
+        {
             return false
         }
         return true

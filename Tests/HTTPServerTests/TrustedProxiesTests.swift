@@ -62,7 +62,8 @@ struct TrustedProxiesTests {
     @Test(arguments: told) func believesNobodyElse(fields: [(String, String)], expected: String) throws {
         for peer in ["203.0.113.99", "127.0.0.1", "2001:db8::6", "11.0.0.1"] {
             let client = try Self.client(fields + [("X-Forwarded-Proto", "https")], peer: peer)
-            #expect(client == Client(identity: .address(try #require(IPAddress(peer))), isSecure: false, isProxied: false))
+            #expect(
+                client == Client(identity: .address(try #require(IPAddress(peer))), isSecure: false, isProxied: false))
         }
         #expect(try Self.client(fields, peer: "::ffff:10.0.0.1").isProxied)
     }
