@@ -18,7 +18,7 @@ public struct Client: Sendable, Equatable {
     /// address.
     public var isProxied: Bool
 
-    public init(identity: Identity, isSecure: Bool, isProxied: Bool) {
+    public init(identity: Identity = .unknown, isSecure: Bool = false, isProxied: Bool = false) {
         self.identity = identity
         self.isSecure = isSecure
         self.isProxied = isProxied
