@@ -121,6 +121,7 @@ class Nginx(Balancer):
             ("listen 80 ", f"listen 127.0.0.1:{self.port} "),
             ("/run/nginx.pid", f"{self.directory}/pid"),
             ("/var/log/nginx/access.log", self.log_path),
+            ("/var/log/nginx/error.log", "stderr"),
             ("http {\n", "http {\n" + places)]
 
     def command(self, path):

@@ -308,7 +308,7 @@ def forwarding(_, kind, report):
         ids = {dict(map(tuple, ask()[1]["fields"]))["x-request-id"] for _ in range(3)}
         if len(ids) != 3:
             complaints.append(f"ids {ids}")
-        inside = ["/metrics", "/%6detrics", "/metrics?a=b", "/debug/batches", "/v2/repository/index", "/v2/%72epository/models/a/load"]
+        inside = ["/metrics", "/%6detrics", "/metrics?a=b", "/debug/batches", "/v2/repository/index", "/v2/%72epository/models/a/load", "http://b/metrics"]
         for path in inside:
             for method in ["GET", "POST"]:
                 status, _ = ask(path, method=method)
@@ -319,6 +319,8 @@ def forwarding(_, kind, report):
                 balancer.port, f"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: {count}\r\n\r\n".encode())[0], None)
             if status != wanted_status:
                 complaints.append(f"a body of {count} bytes: {status}")
+        if exchange(balancer.port, b"GET /v1/models HTTP/1.0\r\n\r\n")[0] != 200:
+            complaints.append("HTTP/1.0 without Host fails")
         if any(path.partition("?")[0] in inside for path in stand_in.paths):
             complaints.append("a path of the inside came through")
         report.add(kind.name, "what is told of clients", f"9 forged fields dropped, {len(inside)} paths kept inside, bodies up to 16 MiB", "; ".join(complaints))

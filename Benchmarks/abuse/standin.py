@@ -18,7 +18,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.is_used = True
-        if self.server.is_ready:
+        if self.request_version == "HTTP/1.1" and "Host" not in self.headers:
+            status, document = 400, {"detail": "no Host"}
+        elif self.server.is_ready:
             status, document = 200, {"path": self.path, "fields": [[k.lower(), v] for k, v in self.headers.items()], "bytes": length}
         else:
             status, document = 503, {"detail": "loading"}
