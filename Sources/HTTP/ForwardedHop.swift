@@ -27,7 +27,7 @@ public struct ForwardedHop: Sendable, Equatable {
     /// Blanks around semicolons are taken, as some proxies write them; else the grammar is kept to. An entry that cannot
     /// be read makes all of them unreadable: a quote that is not closed could swallow those behind it.
     ///
-    /// - Returns: nil where the text is malformed, or an entry says something twice.
+    /// - Returns: nil where the text is malformed, or an entry has two of `for` or `proto`.
     public static func list(_ text: String) -> [ForwardedHop]? {
         var text = text
         return text.withUTF8 { bytes -> [ForwardedHop]? in
@@ -47,7 +47,7 @@ public struct ForwardedHop: Sendable, Equatable {
 
     /// Reads up to a comma or the end.
     private static func parse(_ bytes: UnsafeBytes, _ index: inout Int, into hop: inout ForwardedHop) -> Bool {
-        var names: [String] = []
+        var hasNode = false
         while true {
             skipBlanks(bytes, &index)
             guard index < bytes.count, bytes[index] != ASCII.comma else { return true }
@@ -58,16 +58,16 @@ public struct ForwardedHop: Sendable, Equatable {
             let start = index
             while index < bytes.count, ASCII.isToken(bytes[index]) { index += 1 }
             guard index > start, index < bytes.count, bytes[index] == ASCII.equals else { return false }
-            let name = String(decoding: bytes.part(start..<index).lazy.map(ASCII.lowercased), as: UTF8.self)
+            let name = bytes.part(start..<index)
             index += 1
-            guard let value = ParameterizedValue.parseParameterValue(bytes, &index), !names.contains(name) else {
-                return false
-            }
-            names.append(name)
-            switch name {
-            case "for": hop.node = ForwardedNode(value)
-            case "proto": hop.scheme = value.lowercased()
-            default: break
+            guard let value = ParameterizedValue.parseParameterValue(bytes, &index) else { return false }
+            if name.equalsIgnoringCase("for") {
+                guard !hasNode else { return false }
+                hasNode = true
+                hop.node = ForwardedNode(value)
+            } else if name.equalsIgnoringCase("proto") {
+                guard hop.scheme == nil else { return false }
+                hop.scheme = value.lowercased()
             }
             skipBlanks(bytes, &index)
             guard index == bytes.count || bytes[index] == ASCII.comma || bytes[index] == ASCII.semicolon else {
@@ -84,42 +84,44 @@ public struct ForwardedHop: Sendable, Equatable {
 extension ForwardedNode {
     /// A `node` of RFC 7239 §6: an address, one of IPv6 in brackets, `unknown` or `_name`, each with a port or without.
     init(_ text: String) {
-        self = Self.parse(text, takesBareVersion6: false)
+        var text = text
+        self = text.withUTF8 { Self.parse($0, takesBareVersion6: false) }
     }
 
     /// The entries of `X-Forwarded-For`, the last proxy's last. There is no standard for it: addresses of IPv6 come with
     /// brackets or without, and either kind with a port.
     public static func list(_ text: String) -> [ForwardedNode] {
-        text.split(separator: ",").map(Self.trimmed).filter { !$0.isEmpty }.map {
-            parse($0, takesBareVersion6: true)
+        var text = text
+        return text.withUTF8 { bytes -> [ForwardedNode] in
+            var nodes: [ForwardedNode] = []
+            bytes.forEachListElement { element in
+                if !element.isEmpty { nodes.append(parse(element, takesBareVersion6: true)) }
+            }
+            return nodes
         }
     }
 
-    private static func trimmed(_ text: Substring) -> String {
-        String(text.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
-    }
-
-    private static func parse(_ text: String, takesBareVersion6: Bool) -> ForwardedNode {
-        let bytes = Array(text.utf8)
+    private static func parse(_ bytes: UnsafeBytes, takesBareVersion6: Bool) -> ForwardedNode {
         if bytes.first == UInt8(ascii: "[") {
-            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), isPort(bytes[(end + 1)...]) else {
+            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), isPort(bytes.part(end + 1..<bytes.count)) else {
                 return .unknown
             }
-            return address(bytes[1..<end], isVersion6: true)
+            return address(bytes.part(1..<end), isVersion6: true)
         }
         let colon = bytes.firstIndex(of: ASCII.colon) ?? bytes.count
-        if takesBareVersion6, colon < bytes.count, bytes[(colon + 1)...].contains(ASCII.colon) {
-            return address(bytes[...], isVersion6: true)
+        if takesBareVersion6, colon < bytes.count, bytes.part(colon + 1..<bytes.count).contains(ASCII.colon) {
+            return address(bytes, isVersion6: true)
         }
-        guard isPort(bytes[colon...]) else { return .unknown }
-        let name = bytes[..<colon]
-        if name.first == UInt8(ascii: "_"), name.count > 1, name.allSatisfy(isObfuscated) {
+        guard isPort(bytes.part(colon..<bytes.count)) else { return .unknown }
+        let name = bytes.part(0..<colon)
+        // It goes to logs.
+        if name.first == UInt8(ascii: "_"), 2...64 ~= name.count, name.allSatisfy(isObfuscated) {
             return .obfuscated(String(decoding: name, as: UTF8.self))
         }
         return address(name, isVersion6: false)
     }
 
-    private static func address(_ bytes: ArraySlice<UInt8>, isVersion6: Bool) -> ForwardedNode {
+    private static func address(_ bytes: UnsafeBytes, isVersion6: Bool) -> ForwardedNode {
         let isAddress = bytes.allSatisfy {
             ASCII.isDigit($0) || $0 == UInt8(ascii: ".")
                 || isVersion6 && ($0 == ASCII.colon || ASCII.hexadecimalValue($0) != nil)
@@ -130,11 +132,11 @@ extension ForwardedNode {
     }
 
     /// Nothing, or a colon with digits or a made-up port.
-    private static func isPort(_ bytes: ArraySlice<UInt8>) -> Bool {
+    private static func isPort(_ bytes: UnsafeBytes) -> Bool {
         guard let colon = bytes.first else { return true }
-        let port = bytes.dropFirst()
-        guard colon == ASCII.colon, let first = port.first else { return false }
-        if first == UInt8(ascii: "_") { return port.count > 1 && port.allSatisfy(isObfuscated) }
+        guard colon == ASCII.colon, bytes.count > 1 else { return false }
+        let port = bytes.part(1..<bytes.count)
+        if port[0] == UInt8(ascii: "_") { return port.count > 1 && port.allSatisfy(isObfuscated) }
         return port.count <= 5 && port.allSatisfy(ASCII.isDigit)
     }
 

@@ -29,6 +29,7 @@ struct ForwardedHopTests {
         (#"for="_a b""#, [hop(.unknown)]), (#"for="[::1""#, [hop(.unknown)]), (#"for="[::1]x""#, [hop(.unknown)]),
         (#"for="[]""#, [hop(.unknown)]), (#"for="2001:db8::1""#, [hop(.unknown)]),
         (#"for="192.0.2.1:""#, [hop(.unknown)]), (#"for="192.0.2.1:123456""#, [hop(.unknown)]),
+        ("for=_" + String(repeating: "a", count: 64), [hop(.unknown)]),
         (#"for="192.0.2.1\r""#, [hop(.unknown)]), (#"for="[::\0001]""#, [hop(.address("::0001"))]),
     ]
 
