@@ -308,7 +308,7 @@ def forwarding(_, kind, report):
         ids = {dict(map(tuple, ask()[1]["fields"]))["x-request-id"] for _ in range(3)}
         if len(ids) != 3:
             complaints.append(f"ids {ids}")
-        inside = ["/metrics", "/%6detrics", "/metrics?a=b", "/debug/batches", "/v2/repository/index", "/v2/%72epository/models/a/load", "http://b/metrics"]
+        inside = ["/metrics", "/%6detrics", "/metrics?a=b", "/debug/batches", "/v2/repository/index", "/v2/%72epository/models/a/load", "http://images.example/metrics"]
         for path in inside:
             for method in ["GET", "POST"]:
                 status, _ = ask(path, method=method)

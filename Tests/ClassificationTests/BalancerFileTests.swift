@@ -42,7 +42,7 @@ struct BalancerFileTests {
         #expect(try number("client_body_timeout", in: nginx) == server.bodyStallNanoseconds / 1_000_000_000)
         #expect(try number("client_header_timeout", in: nginx) == Self.settings.headerTimeoutSeconds)
         // Two checks, and as long again, fit before the listener closes.
-        let checks = try number("inter", in: haproxy) * 1000 + number("fastinter", in: haproxy)
+        let checks = try number("check inter", in: haproxy) * 1000 + number("fastinter", in: haproxy)
         #expect(2 * checks < Self.settings.drainDelaySeconds * 1000)
         // A batch for each of two threads.
         #expect(try number("default-server maxconn", in: haproxy) == 2 * Self.settings.maxBatchSize)
