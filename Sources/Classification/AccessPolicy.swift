@@ -38,9 +38,10 @@ struct AccessPolicy: Sendable {
     }
 
     /// From the same machine, as far as can be seen: what a proxy has passed on is somebody else's, and so is what a page
-    /// has a browser send, whatever machine the browser runs on.
+    /// has a browser send, whatever machine the browser runs on. Nothing that fields say makes a request a local one.
     private func isLocal(_ question: AccessQuestion) -> Bool {
-        question.peer?.isLoopback == true && !Self.foreignFields.contains { question.fields[$0] != nil }
+        question.peer?.isLoopback == true && !question.client.isProxied
+            && !Self.foreignFields.contains { question.fields[$0] != nil }
     }
 
     private static let foreignFields = ["Origin", "Sec-Fetch-Site", "Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"]

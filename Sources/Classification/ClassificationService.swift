@@ -74,7 +74,7 @@ public final class ClassificationService: Sendable {
             host: settings.host, port: settings.port, router: Routes.router(context, models, policy),
             tls: credentials.tls,
             authorizer: policy.decide, crossOrigin: settings.crossOriginPolicy,
-            maximumConnections: settings.maxConnections)
+            trustedProxies: settings.proxies, maximumConnections: settings.maxConnections)
         guard let address = ListenAddress(settings.adminAddress) else { return [main] }
         let adminPolicy = AccessPolicy(keys: credentials.keys, isAdminAddress: true)
         return [
@@ -82,6 +82,7 @@ public final class ClassificationService: Sendable {
             Listener(
                 host: address.host, port: address.port, router: Routes.adminRouter(context, models, adminPolicy),
                 tls: settings.adminTls == "on" ? credentials.tls : nil, authorizer: adminPolicy.decide,
+                trustedProxies: settings.proxies,
                 maximumConnections: maximumAdminConnections),
         ]
     }

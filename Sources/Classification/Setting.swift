@@ -132,6 +132,10 @@ extension Setting {
             "corsAllowedOrigins", .list(\.corsAllowedOrigins),
             "Origins whose pages a browser lets read the answers, or `*`. Empty: none, as most clients are no browsers."
         ),
+        Setting(
+            "trustedProxies", .list(\.trustedProxies),
+            "Addresses and ranges (10.0.0.0/8, 2001:db8::/32) of proxies that are believed when they say, in `Forwarded` or "
+                + "`X-Forwarded-For`, whom a request comes from. Empty: none, as anybody can write these."),
     ]
 
     private static let models: [Setting] = [

@@ -21,6 +21,8 @@ public struct Settings: Equatable, Sendable {
     public var adminTls = "off"
     /// Empty means none.
     public var corsAllowedOrigins: [String] = []
+    /// Addresses and ranges of them; empty means none.
+    public var trustedProxies: [String] = []
     /// The directory of the model repository; empty where none was found.
     public var models = ""
     /// The model that answers where a request or a command names none; empty means the first by name.

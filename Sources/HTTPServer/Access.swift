@@ -16,11 +16,13 @@ public struct AccessQuestion: Sendable {
     public var access: RouteAccess
     public var fields: HTTPFields
     public var peer: SocketAddress?
+    public var client: Client
 
-    public init(access: RouteAccess, fields: HTTPFields, peer: SocketAddress?) {
+    public init(access: RouteAccess, fields: HTTPFields, peer: SocketAddress?, client: Client) {
         self.access = access
         self.fields = fields
         self.peer = peer
+        self.client = client
     }
 }
 

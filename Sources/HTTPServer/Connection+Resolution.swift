@@ -21,7 +21,7 @@ extension Connection {
             return ResolvedHead(summary: summary, destination: .answer(answer(without: match, head, summary)))
         }
         let keyName: String?
-        switch decision(endpoint, head) {
+        switch decision(endpoint, head, summary.client) {
         case .granted(let name): keyName = name
         case .refused(let refusal):
             let response = errorResponse(refusal.status, refusal.detail, fields: refusal.fields, summary)
@@ -29,8 +29,8 @@ extension Connection {
         }
         let request = Request(
             method: head.method, path: target.path, parameters: parameters, query: target.query, fields: head.fields,
-            authority: head.authority, body: [], peer: peer, keyName: keyName, received: received,
-            readDone: readDone, id: summary.requestID)
+            authority: head.authority, body: [], peer: peer, client: summary.client, keyName: keyName,
+            received: received, readDone: readDone, id: summary.requestID)
         return ResolvedHead(summary: summary, destination: destination(endpoint, request, head.framing, summary))
     }
 
@@ -47,12 +47,14 @@ extension Connection {
         RequestSummary(
             label: Router.unmatchedLabel, method: head.method, path: String(head.target.prefix { $0 != "?" }),
             requestID: owner.requestIDs.id(for: head.fields),
-            crossOriginFields: acceptor.listener.crossOrigin?.fields(for: head.fields))
+            crossOriginFields: acceptor.listener.crossOrigin?.fields(for: head.fields),
+            client: acceptor.listener.trustedProxies.client(
+                of: head.fields, peer: peer, isSecure: acceptor.listener.tls != nil))
     }
 
-    private func decision(_ endpoint: Router.Endpoint, _ head: RequestHead) -> AccessDecision {
+    private func decision(_ endpoint: Router.Endpoint, _ head: RequestHead, _ client: Client) -> AccessDecision {
         guard let authorizer = acceptor.listener.authorizer else { return .granted(keyName: nil) }
-        return authorizer(AccessQuestion(access: endpoint.access, fields: head.fields, peer: peer))
+        return authorizer(AccessQuestion(access: endpoint.access, fields: head.fields, peer: peer, client: client))
     }
 
     /// Who answers a request that may be made, or the refusal of its body.

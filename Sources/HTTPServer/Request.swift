@@ -16,6 +16,7 @@ public struct Request: Sendable {
     public var authority: String?
     public var body: [UInt8]
     public var peer: SocketAddress?
+    public var client = Client()
     /// The name of the key that let it in, where one was needed.
     public var keyName: String?
     /// When its first byte was read.

@@ -10,6 +10,7 @@ struct RequestSummary {
     var requestID: String
     /// For pages of other origins; nil where none are let in.
     var crossOriginFields: HTTPFields?
+    var client: Client
 }
 
 /// What a request's head leads to: found out once, for letting its body in and for answering it alike.

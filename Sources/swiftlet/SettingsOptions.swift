@@ -75,6 +75,7 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("adminAddress", "address")) var adminAddress: String?
     @Option(help: .setting("adminTls", "on|off")) var adminTls: String?
     @Option(help: .setting("corsAllowedOrigins", "origins")) var corsAllowedOrigins: String?
+    @Option(help: .setting("trustedProxies", "addresses")) var trustedProxies: String?
     @Option(help: .setting("loadModels", "names")) var loadModels: String?
     @Option(help: .setting("modelVersions", "policies")) var modelVersions: String?
     @Option(help: .setting("modelPollSeconds", "s")) var modelPollSeconds: String?

@@ -107,6 +107,8 @@ struct SettingsTests {
             #"{"corsAllowedOrigins": ["https://a.example/"]}"#,
             ["'corsAllowedOrigins'", "'https://a.example/'", "origins"]
         ),
+        (#"{"trustedProxies": ["10.0.0.0/8", "proxy"]}"#, ["'trustedProxies'", "'proxy'", "2001:db8::/32"]),
+        (#"{"trustedProxies": ["10.1.0.0/8"]}"#, ["'trustedProxies'", "'10.1.0.0/8'", "bits"]),
         (#"{"maxBatchSize": 0}"#, ["'maxBatchSize'", "1 to 256"]),
         ("", ["config.json", "JSON"]),
         ("[]", ["config.json", "object"]),
@@ -198,6 +200,7 @@ extension Setting: CustomTestStringConvertible {
             default: ("other", #""other""#)
             }
         case .choice(_, let choices): (choices.last!, "\"\(choices.last!)\"")
+        case .list where key == "trustedProxies": ("10.0.0.0/8,::1", #"["10.0.0.0/8", "::1"]"#)
         case .list where key == "corsAllowedOrigins": ("*,app://b", #"["*", "app://b"]"#)
         case .integer(let path, _):
             ("\(Settings()[keyPath: path] + 1)", "\(Settings()[keyPath: path] + 1)")
