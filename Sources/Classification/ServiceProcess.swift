@@ -47,7 +47,8 @@ public final class ServiceProcess: Sendable {
             "ready", metadata: ["models": "\(service.modelNames)", "default_model": "\(service.defaultModel ?? "")"])
         if let url = service.adminURL { say("administration on \(url)") }
         say("listening on \(service.url ?? "\(address)")")
-        dispatchMain()
+        // Not dispatchMain(), which ends this thread: glibc has libgcc_s loaded for that, which not every image has.
+        while true { pause() }
     }
 
     /// Makes room for all the connections that are allowed, which the usual soft limit of 1024 does not.

@@ -84,6 +84,8 @@ class Container:
         return output(*PODMAN, "inspect", "--format", "{{.State.Running}}", self.name) == "true"
 
     def process(self):
+        if not self.is_running():
+            raise SystemExit(f"FAILED: the container has ended:\n{self.log()}")
         return pathlib.Path("/proc") / output(*PODMAN, "inspect", "--format", "{{.State.Pid}}", self.name)
 
     def request(self, target, body=None):
