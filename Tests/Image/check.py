@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -46,17 +47,22 @@ def free_port():
 
 
 class Container:
-    """A container in the background, on a free port of loopback."""
+    """A container in the background, on a free port of loopback; its settings are environment variables, or in a file."""
 
-    def __init__(self, image, **settings):
+    def __init__(self, image, variables={}, file=None):
         self.port = free_port()
-        settings = {"HOST": "127.0.0.1", "PORT": self.port} | settings
-        variables = [f"--env=SWIFTLET_{name}={value}" for name, value in settings.items()]
+        place = {"HOST": "127.0.0.1", "PORT": self.port} if file is None else {}
+        options = [f"--env=SWIFTLET_{name}={value}" for name, value in (place | variables).items()]
+        if file is not None:
+            file.write(json.dumps({"host": "127.0.0.1", "port": self.port}))
+            file.flush()
+            os.chmod(file.name, 0o644)
+            options.append(f"--volume={file.name}:/etc/swiftlet/config.json:ro")
         started = time.monotonic()
         self.name = output(
             *PODMAN, "run", "--detach", "--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
             "--read-only", "--read-only-tmpfs=false", "--cap-drop", "all", "--security-opt", "no-new-privileges",
-            *variables, image)
+            *options, image)
         for line in self.lines():
             if line.startswith("listening on "):
                 break
@@ -170,16 +176,20 @@ def check_drain(container):
 
 def check_stop(image):
     """As `docker stop` does it: one signal, and SIGKILL after ten seconds."""
-    container = Container(image)
+    file = tempfile.NamedTemporaryFile("w", suffix=".json")
+    container = Container(image, file=file)
     try:
+        code = container.healthcheck()
+        check("a mounted config.json is followed, by HEALTHCHECK too", code == 0, f"exit {code}")
         started = time.monotonic()
         subprocess.run([*PODMAN, "stop", "--time", "10", container.name], check=True, capture_output=True)
         seconds = time.monotonic() - started
         code = container.exit_code()
-        check("podman stop, with all settings at their defaults", code == 0 and seconds < 10,
+        check("podman stop", code == 0 and seconds < 10,
               f"exit {code} after {seconds:.1f} s, of which 5 s are the drain delay")
     finally:
         container.remove()
+        file.close()
 
 
 def check_command_line(image):
@@ -274,7 +284,7 @@ def main():
     version, models = check_command_line(image)
     names = [model["name"] for model in json.loads(models.stdout)["models"]] if models.returncode == 0 else []
     check("the bundled models are found", names == ["efficientnet-lite0", "efficientnet-lite0-int8"], " ".join(names))
-    container = Container(image, DRAIN_DELAY_SECONDS=60)
+    container = Container(image, {"DRAIN_DELAY_SECONDS": 60})
     try:
         check_process(container)
         check_service(container)
