@@ -9,9 +9,10 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-/// The commit that is built, for `swiftlet --version`; `+` marks a work tree with changes.
+/// The commit that is built, for `swiftlet --version`; `+` marks a work tree with changes. An image is built without one.
 let commit =
-    Context.gitInformation.map { $0.currentCommit.prefix(12) + ($0.hasUncommittedChanges ? "+" : "") } ?? "unknown"
+    Context.environment["SWIFTLET_COMMIT"]
+    ?? Context.gitInformation.map { $0.currentCommit.prefix(12) + ($0.hasUncommittedChanges ? "+" : "") } ?? "unknown"
 
 let package = Package(
     name: "swiftlet",

@@ -51,7 +51,8 @@ public final class ServiceProcess: Sendable {
         if let url = service.adminURL { say("administration on \(url)") }
         say("listening on \(service.url ?? "\(address)")")
         startTelling()
-        dispatchMain()
+        // Not dispatchMain(), which ends this thread: glibc has libgcc_s loaded for that, which not every image has.
+        while true { pause() }
     }
 
     /// Makes room for all the connections that are allowed, which the usual soft limit of 1024 does not.

@@ -28,14 +28,14 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The settings in force; warnings go to standard error.
     /// - Throws: `ValidationError` for a wrong flag, `SettingsError` for anything else that is wrong.
-    func settings(_ groups: any SettingsOptions...) throws -> Settings {
+    func settings(_ groups: any SettingsOptions..., tellsWarnings: Bool = true) throws -> Settings {
         var flags: [String: String] = [:]
         for group in groups { flags.merge(group.flags) { $1 } }
         do throws(SettingsError) {
             let settings = try Settings.load(
                 flags: flags, environment: ProcessInfo.processInfo.environment, configPath: config,
                 executable: Self.executable)
-            for warning in settings.warnings { StandardStream.complain("warning: \(warning)") }
+            for warning in settings.warnings where tellsWarnings { StandardStream.complain("warning: \(warning)") }
             return settings
         } catch { throw Self.usageError(error) }
     }
@@ -60,6 +60,16 @@ struct ModelOptions: SettingsOptions {
 struct ComputeOptions: SettingsOptions {
     @Option(help: .setting("threads", "count")) var threads: String?
     @Option(help: .setting("isa", "name")) var isa: String?
+}
+
+/// Where the service listens, for whoever asks it.
+struct AddressOptions: SettingsOptions {
+    @Option(help: .setting("host", "address")) var host: String?
+    @Option(help: .setting("port", "number")) var port: String?
+    @Option(help: .setting("tlsCertificate", "file")) var tlsCertificate: String?
+    @Option(help: .setting("tlsClientCa", "file")) var tlsClientCa: String?
+    @Option(help: .setting("adminAddress", "address")) var adminAddress: String?
+    @Option(help: .setting("adminTls", "on|off")) var adminTls: String?
 }
 
 /// What only the service needs.

@@ -17,7 +17,7 @@ struct Swiftlet: ParsableCommand {
             """,
         version: Version.line,
         subcommands: [
-            ServeCommand.self,
+            ServeCommand.self, HealthCommand.self,
             ClassifyCommand.self, EvaluateCommand.self, BenchCommand.self, InferCommand.self, DescribeCommand.self,
             ScaleCommand.self, QuantizeCommand.self, ModelsCommand.self, ConfigCommand.self,
             KeyCommand.self,

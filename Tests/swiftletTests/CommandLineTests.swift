@@ -27,6 +27,11 @@ struct CommandLineTests {
         #expect(run.output.contains(Version.number) && run.output.contains("commit") && run.output.contains("portable"))
     }
 
+    @Test func theImageIsLabelledWithTheVersion() throws {
+        let text = try String(contentsOfFile: Fixtures.repositoryRoot + "/Dockerfile", encoding: .utf8)
+        #expect(text.contains("org.opencontainers.image.version=\"\(Version.number)\""))
+    }
+
     static let misuses: [[String]] = [
         ["frobnicate"], ["describe"], ["describe", "B9"], ["describe", "B0", "--input-size", "0"],
         ["describe", "B0", "--format", "xml"], ["scale"], ["scale", "--phi", "x"], ["scale", "--phi", "99"],
