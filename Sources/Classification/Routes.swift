@@ -21,11 +21,11 @@ enum Routes {
     static func router(_ service: ServiceContext, _ liveModels: LiveModels, _ policy: AccessPolicy) -> Router {
         var router = Router()
         router.add(
-            .post, classify, access: .inference, admission: service.imageAdmission(takesTopK: true),
-            handler: service.decodingBodies { service.classify($0, $1) })
+            .post, classify, access: .inference, admission: service.admission(to: .classify),
+            handler: service.handler(of: .classify))
         router.add(
-            .post, embed, access: .inference, admission: service.imageAdmission(takesTopK: false),
-            handler: service.decodingBodies { service.embed($0, $1) })
+            .post, embed, access: .inference, admission: service.admission(to: .embed),
+            handler: service.handler(of: .embed))
         router.add(.get, models, access: .inference) { service.listModels($0, $1) }
         router.add(.get, model, access: .inference) { service.describeModel($0, $1) }
         V2Routes.add(to: &router, service)

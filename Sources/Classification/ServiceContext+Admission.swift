@@ -4,28 +4,33 @@ import Parallelism
 
 /// Who is let in, told when the head of a request has been read. What else is wrong with it is left to its handler.
 extension ServiceContext {
-    /// For the routes that take images in the forms of `/v1`.
-    func imageAdmission(takesTopK: Bool) -> Admission {
+    /// For the routes that take images in the forms of `/v1`. The handler is spared the parameters; the model it looks
+    /// up again, as one that is replaced while the body comes is not to be kept for it.
+    func admission(to route: ImageRoute) -> Admission {
         { request in
-            guard let parameters = try? ImageParameters(request, takesTopK: takesTopK),
-                let runner = try? self.catalogue.runner(model: parameters.model, version: parameters.version)
-            else { return nil }
-            let schedule = InferenceSchedule(
-                deadlineMicroseconds: self.deadlineMicroseconds(milliseconds: parameters.deadlineMilliseconds),
-                priority: parameters.priority)
-            return self.refusal(request, schedule, runner)
+            guard let parameters = try? ImageParameters(request, takesTopK: route.takesTopK) else {
+                return .admitted(nil)
+            }
+            if let runner = try? self.catalogue.runner(model: parameters.model, version: parameters.version),
+                let refusal = self.refusal(request, self.schedule(parameters), runner)
+            {
+                return .refused(refusal)
+            }
+            return .admitted { request, responder in
+                self.decodingBody(of: request, responder) { self.infer(route, parameters, $0, $1) }
+            }
         }
     }
 
     /// For the Open Inference Protocol, whose priority stands in the body: refused is what even the highest would be.
     var v2Admission: Admission {
         { request in
-            guard let runner = try? self.runner(of: request) else { return nil }
+            guard let runner = try? self.runner(of: request) else { return .admitted(nil) }
             let milliseconds = try? ImageParameters.deadlineMilliseconds(request)
             let schedule = InferenceSchedule(
                 deadlineMicroseconds: self.deadlineMicroseconds(milliseconds: milliseconds),
                 priority: Priority(requested: Priority.levels.lowerBound))
-            return self.refusal(request, schedule, runner)
+            return self.refusal(request, schedule, runner).map { .refused($0) } ?? .admitted(nil)
         }
     }
 

@@ -1,11 +1,38 @@
 import HTTPServer
 
 /// The routes that take images in the forms of `/v1`.
+enum ImageRoute: Sendable {
+    case classify, embed
+
+    /// Whether `top_k` is one of the route's parameters.
+    var takesTopK: Bool { self == .classify }
+}
+
 extension ServiceContext {
-    func classify(_ request: Request, _ responder: Responder) {
-        inferImages(request, responder, takesTopK: true) { (parameters, model) throws(ServiceFailure) in
+    /// For a request that nothing has been found out about: one without a body, or with parameters that are refused.
+    func handler(of route: ImageRoute) -> Handler {
+        decodingBodies { request, responder in
+            do throws(ServiceFailure) {
+                let parameters = try ImageParameters(request, takesTopK: route.takesTopK)
+                self.infer(route, parameters, request, responder)
+            } catch { self.refuse(error, request, responder, nil) }
+        }
+    }
+
+    func schedule(_ parameters: ImageParameters) -> InferenceSchedule {
+        InferenceSchedule(
+            deadlineMicroseconds: deadlineMicroseconds(milliseconds: parameters.deadlineMilliseconds),
+            priority: parameters.priority)
+    }
+
+    private func answer(
+        _ route: ImageRoute, _ parameters: ImageParameters, _ model: ClassifierModel
+    ) throws(ServiceFailure) -> any InferenceAnswer {
+        switch route {
+        case .embed: return EmbeddingAnswer()
+        case .classify:
             let classes = model.plan.classCount
-            let topK = parameters.topK ?? min(self.settings.topK, classes)
+            let topK = parameters.topK ?? min(settings.topK, classes)
             guard topK <= classes else {
                 throw .badParameter(name: "top_k", reason: "\(topK) is not between 1 and \(classes)")
             }
@@ -13,22 +40,12 @@ extension ServiceContext {
         }
     }
 
-    func embed(_ request: Request, _ responder: Responder) {
-        inferImages(request, responder, takesTopK: false) { (_, _) throws(ServiceFailure) in EmbeddingAnswer() }
-    }
-
-    private func inferImages(
-        _ request: Request, _ responder: Responder, takesTopK: Bool,
-        _ makeAnswer: (ImageParameters, ClassifierModel) throws(ServiceFailure) -> any InferenceAnswer
-    ) {
+    func infer(_ route: ImageRoute, _ parameters: ImageParameters, _ request: Request, _ responder: Responder) {
         do throws(ServiceFailure) {
-            let parameters = try ImageParameters(request, takesTopK: takesTopK)
             let runner = try catalogue.runner(model: parameters.model, version: parameters.version)
-            let answer = try makeAnswer(parameters, runner.model)
+            let answer = try answer(route, parameters, runner.model)
             let upload = try ImageUpload(request)
-            let schedule = InferenceSchedule(
-                deadlineMicroseconds: deadlineMicroseconds(milliseconds: parameters.deadlineMilliseconds),
-                priority: parameters.priority)
+            let schedule = schedule(parameters)
             if case .raw = upload {
                 try begin([.encoded(UploadedImage(request.body))], request, schedule, answer, runner, responder)
                 return

@@ -80,20 +80,21 @@ extension ServiceContext {
 
     /// The same route for bodies with a `Content-Encoding`, which are decoded on a worker.
     func decodingBodies(_ handler: @escaping Handler) -> Handler {
-        { request, responder in
-            do throws(ServiceFailure) {
-                guard let coding = try Self.coding(of: request) else { return handler(request, responder) }
-                // What comes out takes the time, and may be this many times as much.
-                let cost = min(request.body.count * Self.largestInflation, self.settings.maxBodyBytes)
-                self.onWorker(request, responder, nil, InferenceSchedule(), cost: cost) {
-                    (request) throws(ServiceFailure) in
-                    var request = request
-                    request.body = try self.decode(request.body, coding, responder)
-                    request.fields[.contentEncoding] = nil
-                    handler(request, responder)
-                }
-            } catch { self.refuse(error, request, responder, nil) }
-        }
+        { self.decodingBody(of: $0, $1, handler) }
+    }
+
+    func decodingBody(of request: Request, _ responder: Responder, _ handler: @escaping Handler) {
+        do throws(ServiceFailure) {
+            guard let coding = try Self.coding(of: request) else { return handler(request, responder) }
+            // What comes out takes the time, and may be this many times as much.
+            let cost = min(request.body.count * Self.largestInflation, settings.maxBodyBytes)
+            onWorker(request, responder, nil, InferenceSchedule(), cost: cost) { (request) throws(ServiceFailure) in
+                var request = request
+                request.body = try self.decode(request.body, coding, responder)
+                request.fields[.contentEncoding] = nil
+                handler(request, responder)
+            }
+        } catch { refuse(error, request, responder, nil) }
     }
 
     /// Source: zlib's technical notes, "Maximum Compression Factor".

@@ -163,7 +163,7 @@ func isProtocolPath(_ path: String) -> Bool { path == "/v2" || path.hasPrefix("/
 /// The bodies of errors: `{"error": "…"}` below `/v2`, which is what clients of the Open Inference Protocol read, and
 /// problem details everywhere else.
 let serviceErrorBody: ErrorBody = { error in
-    guard let path = error.path, isProtocolPath(path) else { return problemBody(error) }
+    guard isProtocolPath(error.path) else { return problemBody(error) }
     var json = JSONWriter()
     json.object { $0.value("error", error.detail) }
     return ("application/json", json.bytes)

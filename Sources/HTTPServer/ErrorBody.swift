@@ -7,10 +7,10 @@ public struct ErrorDescription: Sendable {
     public var title: String
     public var detail: String
     public var requestID: String
-    /// Absent where the request line could not be read.
-    public var path: String?
+    /// As it was sent; empty where the request line could not be read.
+    public var path: String
 
-    public init(status: HTTPResponse.Status, title: String, detail: String, requestID: String, path: String?) {
+    public init(status: HTTPResponse.Status, title: String, detail: String, requestID: String, path: String) {
         self.status = status
         self.title = title
         self.detail = detail

@@ -55,9 +55,16 @@ public struct Response: Sendable {
     }
 }
 
-/// Looks at a request of which only the head has been read: the answer that refuses it, or nil where its body is to be
-/// read. Runs on an event loop: must not block. A request without a body goes to its handler at once.
-public typealias Admission = @Sendable (Request) -> Response?
+/// What a route says to a request of which only the head has been read.
+public enum AdmissionVerdict: Sendable {
+    /// Its body is to be read, and goes to this handler, which knows what was found out; to the route's own with nil.
+    case admitted(Handler?)
+    case refused(Response)
+}
+
+/// Looks at a request of which only the head has been read. Runs on an event loop: must not block. A request without a
+/// body goes to the route's handler at once.
+public typealias Admission = @Sendable (Request) -> AdmissionVerdict
 
 /// Answers a request now or later. Runs on an event loop: must not block.
 public typealias Handler = @Sendable (Request, Responder) -> Void

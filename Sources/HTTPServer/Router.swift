@@ -32,6 +32,14 @@ public struct Router: Sendable {
         case unknownPath
         /// A method that no server resource here could have. Source: RFC 9110 §15.6.2.
         case unknownMethod
+
+        /// What the request is called in metrics.
+        var label: String {
+            switch self {
+            case .handler(_, let label, _), .options(_, let label), .otherMethod(_, let label): label
+            case .unknownPath, .unknownMethod: Router.unmatchedLabel
+            }
+        }
     }
 
     static let unmatchedLabel = "unmatched"
@@ -119,14 +127,6 @@ public struct Router: Sendable {
         }
         return method == .options
             ? .options(allow: route.allow, label: route.label) : .otherMethod(allow: route.allow, label: route.label)
-    }
-
-    /// What a request is called in metrics.
-    func label(_ method: HTTPRequest.Method, _ target: RequestTarget) -> String {
-        switch match(method, target) {
-        case .handler(_, let label, _), .options(_, let label), .otherMethod(_, let label): label
-        case .unknownPath, .unknownMethod: Self.unmatchedLabel
-        }
     }
 
     private func matchSegments(_ segments: [String], _ parameters: inout [String: String]) -> Int? {

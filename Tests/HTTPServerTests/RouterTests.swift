@@ -50,7 +50,7 @@ struct RouterTests {
 struct ProblemBodyTests {
     @Test func escapesWhatJSONRequires() {
         let error = ErrorDescription(
-            status: .badRequest, title: "Bad", detail: "a\"b\\c\n\u{1}é", requestID: "id", path: nil)
+            status: .badRequest, title: "Bad", detail: "a\"b\\c\n\u{1}é", requestID: "id", path: "")
         let (contentType, body) = problemBody(error)
         #expect(contentType == "application/problem+json")
         #expect(

@@ -46,7 +46,7 @@ final class TestServer: Sendable {
                     stages: [Stage(name: "compute", seconds: 0.5)]))
         }
         router.add(
-            .post, "/full", admission: { _ in Response(status: .serviceUnavailable) },
+            .post, "/full", admission: { _ in .refused(Response(status: .serviceUnavailable)) },
             handler: { _, responder in responder.respond(Response()) })
         router.add(.get, "/models/{name}") { request, responder in
             let text = "\(request.parameters["name"] ?? "-") \(request.queryValue("q") ?? "-")"

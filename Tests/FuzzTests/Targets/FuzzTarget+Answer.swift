@@ -15,7 +15,7 @@ extension FuzzTarget {
         let id = ids.id(for: HTTPFields([sent]))
         if id != sent.value, id.utf8.count != 16 { return "an id that is neither the client's nor a made one" }
         let error = ErrorDescription(
-            status: .badRequest, title: "Bad Request", detail: text, requestID: id, path: nil)
+            status: .badRequest, title: "Bad Request", detail: text, requestID: id, path: "")
         let (contentType, body) = problemBody(error)
         var head: [UInt8] = []
         encoder.appendHead(

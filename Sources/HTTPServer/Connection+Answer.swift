@@ -1,0 +1,56 @@
+import HTTP
+import HTTPTypes
+import Parallelism
+
+/// From a handler's answer, or the server's own, to bytes and records.
+extension Connection {
+    /// A request being answered.
+    struct Exchange {
+        var summary: RequestSummary
+        var received: Instant
+        var readDone: Instant
+        /// Absent where the server answers itself.
+        var pending: PendingAnswer?
+    }
+
+    func finish(_ answer: PendingAnswer.Answer, _ now: Instant) {
+        switch answer {
+        case .response(let response): finish(response, now)
+        case .dropped:
+            guard let summary = exchange?.summary else { preconditionFailure("nothing waits for an answer") }
+            context.logger.error("a handler has let its request go without an answer: \(summary.label)")
+            finish(errorResponse(.internalServerError, "The request was not answered.", summary), now)
+        case .abandoned: close()
+        }
+    }
+
+    /// Writes the answer to the request at hand.
+    func finish(_ response: Response, _ now: Instant) {
+        guard let exchange = exchange.take() else { preconditionFailure("nothing waits for an answer") }
+        let framing = state.answer(now: now, isDraining: context.isDraining)
+        var stages: [Stage] = []
+        stages.reserveCapacity(1 + response.stages.count)
+        stages.append(Stage(name: "read", seconds: exchange.readDone.seconds(since: exchange.received)))
+        stages.append(contentsOf: response.stages)
+        let carriesBody = ResponseEncoder.carriesBody(response.status, framing: framing)
+        var fields = response.fields
+        if let further = exchange.summary.crossOriginFields { fields.append(contentsOf: further) }
+        state.output.append { bytes in
+            owner.encoder.appendHead(
+                status: response.status, fields: fields, requestID: exchange.summary.requestID, stages: stages,
+                bodyBytes: response.body.count, framing: framing, unixSeconds: owner.unixSeconds(), to: &bytes)
+        }
+        if carriesBody { state.output.append(body: response.body) }
+        note(exchange, status: response.status, stages: stages)
+    }
+
+    /// Tells the records of an answer that has been written, or that nobody waits for any more.
+    func note(_ exchange: Exchange, status: HTTPResponse.Status, stages: [Stage]) {
+        context.noteAnswer(
+            RequestRecord(
+                route: exchange.summary.label, method: exchange.summary.method, status: status.code,
+                seconds: context.clock.now().seconds(since: exchange.received), stages: stages,
+                requestID: exchange.summary.requestID),
+            wasStarted: exchange.pending != nil)
+    }
+}
