@@ -264,7 +264,8 @@ extension Setting {
                 + "clients know what is slow."),
         Setting(
             "otlpEndpoint", .text(\.otlpEndpoint),
-            "The collector that spans go to by OTLP, JSON over HTTP, such as http://127.0.0.1:4318/v1/traces. Empty: none."),
+            "The collector that spans go to by OTLP, JSON over HTTP, such as http://127.0.0.1:4318/v1/traces. Empty: none."
+        ),
         Setting(
             "traceOneIn", .integer(\.traceOneIn, count),
             "How many traces that begin here there are for each that is recorded; of a trace that `traceparent` tells of, that "

@@ -27,6 +27,7 @@ extension Connection {
             let response = errorResponse(refusal.status, refusal.detail, fields: refusal.fields, summary)
             return ResolvedHead(summary: summary, destination: .answer(response))
         }
+        summary.keyName = keyName
         let request = Request(
             method: head.method, path: target.path, parameters: parameters, query: target.query, fields: head.fields,
             authority: head.authority, body: [], peer: peer, keyName: keyName, received: received,
@@ -47,8 +48,12 @@ extension Connection {
         RequestSummary(
             label: Router.unmatchedLabel, method: head.method, path: String(head.target.prefix { $0 != "?" }),
             requestID: owner.requestIDs.id(for: head.fields),
-            crossOriginFields: acceptor.listener.crossOrigin?.fields(for: head.fields))
+            crossOriginFields: acceptor.listener.crossOrigin?.fields(for: head.fields),
+            traceParent: head.fields[Self.traceParent])
     }
+
+    /// Source: W3C Trace Context, §3.2.
+    private static let traceParent = HTTPField.Name("traceparent")!
 
     private func decision(_ endpoint: Router.Endpoint, _ head: RequestHead) -> AccessDecision {
         guard let authorizer = acceptor.listener.authorizer else { return .granted(keyName: nil) }

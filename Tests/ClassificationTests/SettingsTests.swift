@@ -102,7 +102,10 @@ struct SettingsTests {
         (#"{"adminAddress": "9090"}"#, ["'adminAddress'", "'9090'", "HOST:PORT"]),
         (#"{"adminAddress": "::1:9090"}"#, ["'adminAddress'", "HOST:PORT"]),
         (#"{"adminAddress": "a:65536"}"#, ["'adminAddress'", "HOST:PORT"]),
-        (#"{"otlpEndpoint": "https://collector:4318"}"#, ["'otlpEndpoint'", "'https://collector:4318'", "http://HOST:PORT"]),
+        (
+            #"{"otlpEndpoint": "https://collector:4318"}"#,
+            ["'otlpEndpoint'", "'https://collector:4318'", "http://HOST:PORT"]
+        ),
         (#"{"otlpEndpoint": "http://collector"}"#, ["'otlpEndpoint'", "http://HOST:PORT"]),
         (#"{"otlpEndpoint": "http://collector:0/a b"}"#, ["'otlpEndpoint'", "http://HOST:PORT"]),
         (#"{"logFormat": "xml"}"#, ["'logFormat'", "'xml'", "text, json"]),

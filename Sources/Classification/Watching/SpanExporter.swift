@@ -130,7 +130,8 @@ final class SpanExporter: Sendable {
         }
         guard changes else { return }
         if let reason {
-            logger.warning("the collector does not take spans", metadata: ["collector": "\(place)", "reason": "\(reason)"])
+            logger.warning(
+                "the collector does not take spans", metadata: ["collector": "\(place)", "reason": "\(reason)"])
         } else {
             logger.notice("the collector takes spans again", metadata: ["collector": "\(place)"])
         }
