@@ -19,6 +19,7 @@ public final class LineWriter: Sendable {
         /// Those in `lines`, and those that are being written.
         var waiting = 0
         var dropped = 0
+        /// Whether somebody's turn to write is in the queue.
         var isWriting = false
         var counter: Counter?
     }
@@ -70,20 +71,33 @@ public final class LineWriter: Sendable {
             defer { state.isWriting = true }
             return !state.isWriting
         }
-        if begins { queue.async { [self] in writeAll() } }
+        if begins { queue.async { [self] in writeInTurn() } }
     }
 
-    private func writeAll() {
-        var written = 0
-        while true {
-            let (lines, counter) = state.withLock { state in
-                state.waiting -= written
-                return (takePiece(&state), state.counter)
-            }
-            if lines.isEmpty { return }
-            attempt(lines, counter)
-            written = lines.count
+    /// Writes what waits, with room between two pieces for whoever else wants something of the queue.
+    private func writeInTurn() {
+        writePiece()
+        let hasMore = state.withLock { state in
+            state.isWriting = !state.lines.isEmpty
+            return state.isWriting
         }
+        if hasMore { queue.async { [self] in writeInTurn() } }
+    }
+
+    /// Writes what waits now, and not what comes meanwhile.
+    private func writeWaiting() {
+        var left = state.withLock { $0.lines.count }
+        while left > 0 { left -= writePiece() }
+    }
+
+    /// - Returns: how many lines; 0 where none waits.
+    @discardableResult
+    private func writePiece() -> Int {
+        let (lines, counter) = state.withLock { (takePiece(&$0), $0.counter) }
+        if lines.isEmpty { return 0 }
+        attempt(lines, counter)
+        state.withLock { $0.waiting -= lines.count }
+        return lines.count
     }
 
     private func takePiece(_ state: inout State) -> [Line] {
@@ -94,7 +108,6 @@ public final class LineWriter: Sendable {
             piece.append(line)
             state.lines.removeFirst()
         }
-        state.isWriting = !piece.isEmpty
         return piece
     }
 
@@ -133,12 +146,17 @@ public final class LineWriter: Sendable {
     func countLosses(with counter: Counter) { state.withLock { $0.counter = counter } }
 
     /// Does something between two lines, after those that wait now.
-    func afterLines(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
+    func afterLines(_ work: @escaping @Sendable () -> Void) {
+        queue.async { [self] in
+            writeWaiting()
+            work()
+        }
+    }
 
     /// Waits until what waits now has been written, and at most so long.
     func flush(seconds: Double) {
         let written = DispatchSemaphore(value: 0)
-        queue.async { written.signal() }
+        afterLines { written.signal() }
         _ = written.wait(timeout: .now() + seconds)
     }
 

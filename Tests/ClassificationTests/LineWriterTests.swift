@@ -80,6 +80,20 @@ struct LineWriterTests {
         #expect(notice.hasPrefix("{\"time\":\"2") && notice.contains("\"message\":\"3 lines were dropped"))
     }
 
+    @Test func findsTimeForOthersWhileLinesNeverEnd() {
+        let itself = Lock<LineWriter?>(nil)
+        let writer = LineWriter { _ in
+            itself.withLock { $0 }?("another")
+            return 0
+        }
+        itself.withLock { $0 = writer }
+        writer("the first")
+        let done = Signal<Void>()
+        writer.afterLines { done.send(()) }
+        #expect(done.wait() != nil)
+        itself.withLock { $0 = nil }
+    }
+
     @Test func writesJSONThatHoldsAnyMessage() throws {
         struct Entry: Decodable {
             var time, level, message: String

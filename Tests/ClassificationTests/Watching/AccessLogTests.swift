@@ -106,6 +106,7 @@ struct AccessLogTests {
         #expect(rename(path, path + ".1") == 0)
         _ = try test.exchange("GET", "/v1/models/second")
         test.service.reopenLogs()
+        #expect(eventually { access(path, F_OK) == 0 })
         _ = try test.exchange("GET", "/v1/models/third")
         test.stop()
         let all = try lines(path + ".1") + lines()
