@@ -66,8 +66,8 @@ struct SelftestCommandTests {
         try copyModel()
         let text = try golden()
         let logit = try #require(text.firstRange(of: "\"logit\" : "))
-        try directory.write(
-            (text[..<logit.upperBound] + "1" + text[logit.upperBound...]).utf8, to: "models/m/1/selftest.json")
+        let changed = String(text[..<logit.upperBound]) + "1" + String(text[logit.upperBound...])
+        try directory.write(changed.utf8, to: "models/m/1/selftest.json")
         let run = try CommandRun("selftest", "--json", directory: directory)
         #expect(run.status == 1, "\(run.errors)")
         let model = try #require(try report(run).models.first)
@@ -79,7 +79,8 @@ struct SelftestCommandTests {
         let text = try golden()
         let digest = try #require(text.firstRange(of: "\"weights_sha256\" : \""))
         let rest = text[digest.upperBound...].dropFirst()
-        try directory.write((text[..<digest.upperBound] + "_" + rest).utf8, to: "models/m/1/selftest.json")
+        let changed = String(text[..<digest.upperBound]) + "_" + String(rest)
+        try directory.write(changed.utf8, to: "models/m/1/selftest.json")
         let run = try CommandRun("selftest", directory: directory)
         #expect(run.status == 1 && run.output.contains("WRONG  selftest.json is of other weights"))
     }
