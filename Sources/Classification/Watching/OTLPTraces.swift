@@ -90,7 +90,7 @@ struct OTLPTraces: Sendable {
         guard let inference = request.inference else { return [] }
         let read = request.record.stages.first { $0.name == "read" }.map { Int64($0.seconds * 1e9) } ?? 0
         let reading = InferenceNote.Step(name: .read, start: request.record.received, nanoseconds: read)
-        return (read > 0 ? [reading] : []) + inference.steps
+        return [reading] + inference.steps
     }
 }
 

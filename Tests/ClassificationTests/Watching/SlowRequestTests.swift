@@ -1,3 +1,4 @@
+import HTTP
 import Logging
 import Parallelism
 import TestSupport
