@@ -4,6 +4,7 @@ import Parallelism
 import Telemetry
 import TestSupport
 import Testing
+import Transport
 
 @testable import Classification
 @testable import HTTPServer
@@ -152,6 +153,18 @@ struct TraceTests {
         #expect(try outcome([503]) == .postponed(reason: "status 503"))
         #expect(try outcome([429]) == .postponed(reason: "status 429"))
         #expect(try outcome([400]) == .refused(reason: "status 400"))
+    }
+
+    @Test func aCollectorThatNeverAnswersIsGivenUp() throws {
+        // The kernel takes the connection and the body, and nobody reads them.
+        let listener = try Socket.listening(host: "127.0.0.1", port: 0, backlog: 1)
+        let endpoint = try #require(CollectorEndpoint("http://\(listener.localAddress())"))
+        let outcome = CollectorClient(endpoint: endpoint, timeoutNanoseconds: 20_000_000).post([1])
+        guard case .postponed(let reason) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(reason.hasPrefix("receive: "))
     }
 
     @Test func aCollectorThatIsNotThereHoldsNothingUp() throws {
