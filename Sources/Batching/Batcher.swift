@@ -187,9 +187,11 @@ extension Batcher {
         let start = clock.now()
         runBatch(batch.elements, batch.reason)
         let end = clock.now()
+        let waits = batch.waitNanoseconds.sorted()
         let record = BatchRecord(
-            size: batch.elements.count, reason: batch.reason, longestWaitNanoseconds: batch.waitNanoseconds.max() ?? 0,
-            computeNanoseconds: end.nanoseconds(since: start))
+            size: waits.count, reason: batch.reason, longestWaitNanoseconds: waits[waits.count - 1],
+            computeNanoseconds: end.nanoseconds(since: start), shortestWaitNanoseconds: waits[0],
+            medianWaitNanoseconds: waits[(waits.count - 1) / 2], start: start)
         perform(withQueue { queue, _ in queue.endBatch(record, now: end) })
     }
 }

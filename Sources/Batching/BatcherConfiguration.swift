@@ -1,3 +1,5 @@
+import Parallelism
+
 /// The limits of a batcher.
 public struct BatcherConfiguration: Equatable, Sendable {
     /// How many elements a batch has at most.
@@ -64,5 +66,10 @@ public struct BatchRecord: Equatable, Sendable {
     public var reason: FlushReason
     /// The wait of the element that had waited longest, from its entry into the queue to the start.
     public var longestWaitNanoseconds: Int64
+    /// From the start until its last element's result had been handed over.
     public var computeNanoseconds: Int64
+    public var shortestWaitNanoseconds: Int64 = 0
+    /// Of an even number, the lower of the two in the middle.
+    public var medianWaitNanoseconds: Int64 = 0
+    public var start = Instant(nanoseconds: 0)
 }

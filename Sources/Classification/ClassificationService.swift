@@ -15,10 +15,11 @@ public final class ClassificationService: Sendable {
     let models: LiveModels
     private let server: Server
     private let credentials: Credentials
+    private let watch: RequestWatch
 
     /// - Throws: `KernelError` where the forced instruction set is not this machine's; `TLSError`, `APIKeysError` or
     ///   `ServiceStartError` where certificates and keys cannot be used; `SettingsError` where `modelVersions` is no
-    ///   policy.
+    ///   policy; `LogFileError` where the access log cannot be written.
     public init(
         settings: Settings, build: BuildInformation, logger: Logger, clock: any Clock = MonotonicClock()
     ) throws {
@@ -32,11 +33,15 @@ public final class ClassificationService: Sendable {
         models = try LiveModels(context, table: table, logger: logger)
         var observer = ServerObserver()
         observer.requestStarted = { _ in metrics.requestStarted() }
-        observer.requestFinished = { metrics.requestFinished($0, wasStarted: $1) }
+        let configuration = ServerConfiguration(settings)
+        let watch = try RequestWatch(
+            settings, metrics: metrics, untracedRoutes: configuration.uncountedRoutes, logger: logger, clock: clock)
+        self.watch = watch
+        observer.requestFinished = { watch.finished($0, wasStarted: $1) }
         observer.rejected = { metrics.reject($0) }
         observer.handshakeFinished = { metrics.handshakeFinished($0) }
         server = Server(
-            configuration: ServerConfiguration(settings), listeners: Self.listeners(context, models, credentials),
+            configuration: configuration, listeners: Self.listeners(context, models, credentials),
             clock: clock,
             observer: observer, logger: logger, errorBody: serviceErrorBody)
     }
@@ -102,6 +107,9 @@ public final class ClassificationService: Sendable {
     /// force, and is logged.
     public func reloadCredentials() { credentials.reload() }
 
+    /// Has logs go on in new files where the old ones have been renamed.
+    public func reopenLogs() { watch.reopenFiles() }
+
     /// Names of the loaded models, in order; empty before `start`.
     public var modelNames: [String] { context.catalogue.runners.keys.sorted() }
 
@@ -115,15 +123,17 @@ public final class ClassificationService: Sendable {
         server.beginDrain()
     }
 
-    /// Takes what waits to be accepted, stops listening, answers every request that has begun, and stops the workers.
+    /// Takes what waits to be accepted, stops listening, answers every request that has begun, stops the workers, and
+    /// writes and sends what there is to tell of the requests, for three seconds at the most.
     ///
     /// - Parameter completion: called once, on any thread.
     public func finishDrain(_ completion: @escaping @Sendable (DrainReport) -> Void) {
         models.close()
         for runner in context.catalogue.all { runner.batcher.drain() }
-        server.finishDrain { [context] report in
+        server.finishDrain { [context, watch] report in
             DispatchQueue.global().async {
                 context.pool.shutdown()
+                watch.finish()
                 completion(report)
             }
         }

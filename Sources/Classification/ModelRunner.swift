@@ -47,7 +47,7 @@ final class ModelRunner: Sendable {
                     size: images.count, inputNanoseconds: images.reduce(0) { $0 + $1.preparedNanoseconds },
                     inferNanoseconds: end.nanoseconds(since: start))
                 for (image, output) in zip(images, outputs) {
-                    image.job.finish(image, output: output, start: start, end: end)
+                    image.job.finish(image, output: output, start: start, end: end, batchSize: images.count)
                 }
                 statistics.handedOverBatch(size: images.count, nanoseconds: clock.now().nanoseconds(since: end))
             })

@@ -54,6 +54,7 @@ enum Routes {
         to router: inout Router, _ service: ServiceContext, _ liveModels: LiveModels
     ) {
         router.add(.get, metrics, access: .open) { service.answerMetrics($0, $1) }
+        addDebug(to: &router, service)
         addRepository(to: &router, liveModels)
     }
 }

@@ -31,6 +31,7 @@ final class ServiceMetrics: Sendable {
             (V2Routes.statistics, [200, 204, 401, 403, 404, 503] + anywhere),
             (V2Routes.allStatistics, [200, 204, 401, 403] + anywhere),
             (V2Routes.infer, inference),
+            (Routes.batches, [200, 204, 401, 403] + anywhere),
             (Routes.repositoryIndex, [200, 204, 401, 403, 499, 503] + anywhere),
             (Routes.loadModel, [200, 204, 401, 403, 404, 422, 499, 503] + anywhere),
             (Routes.unloadModel, [200, 204, 401, 403, 404, 499, 503] + anywhere),
@@ -65,6 +66,8 @@ final class ServiceMetrics: Sendable {
     let ready: Family<Gauge>
     let loadFailures: Family<Counter>
     let lostLines: Counter
+    let lostAccessLines: Counter
+    let traces: TraceMetrics
 
     init(build: BuildInformation, isa: String) {
         self.build = build
@@ -113,9 +116,12 @@ final class ServiceMetrics: Sendable {
             "swiftlet_model_ready", "Whether the version answers: 0 where it could not be loaded.", labels: model)
         loadFailures = registry.counter(
             "swiftlet_model_load_failures_total", "Attempts to load a version that failed.", labels: ["model"])
-        lostLines = registry.counter(
-            "swiftlet_log_lines_lost_total", "Lines of the log that could not be written."
-        ).with()
+        let lostLines = registry.counter(
+            "swiftlet_log_lines_lost_total", "Lines that could not be written, by the log that lacks them.",
+            labels: ["log"])
+        self.lostLines = lostLines.with("application")
+        lostAccessLines = lostLines.with("access")
+        traces = TraceMetrics(registry)
         registry.gauge("swiftlet_build_info", "What is running.", labels: ["version", "revision", "isa"])
             .with(build.version, build.revision, isa).set(1)
         registry.add(ProcessMetrics())
@@ -124,10 +130,19 @@ final class ServiceMetrics: Sendable {
 
     func requestStarted() { inflight.add(1) }
 
-    func requestFinished(_ record: RequestRecord, wasStarted: Bool) {
+    /// - Parameter trace: one that leads somewhere, for the bucket that counts the request.
+    func requestFinished(_ record: RequestRecord, wasStarted: Bool, trace: TraceContext? = nil) {
         if wasStarted { inflight.add(-1) }
         (requests[record.route]?[record.status] ?? requestFamily.with(record.route, String(record.status))).increment()
-        (durations[record.route] ?? durationFamily.with(record.route)).observe(record.seconds)
+        let duration = durations[record.route] ?? durationFamily.with(record.route)
+        if let trace {
+            duration.observe(
+                Exemplar(
+                    traceID: trace.traceID, spanID: trace.spanID, value: record.seconds,
+                    unixSeconds: WallTime.now.seconds))
+        } else {
+            duration.observe(record.seconds)
+        }
         guard Self.inferenceRoutes.contains(record.route) else { return }
         for stage in record.stages { stageDurations[stage.name]?.observe(stage.seconds) }
     }

@@ -14,7 +14,7 @@ import Musl
 /// A service run as a process: signals begin and hasten its drain, and the process ends when it is over.
 ///
 /// SIGTERM and SIGINT begin the drain; a second one skips the drain delay. SIGHUP has models, certificates and keys read
-/// again; a closed terminal, which sends it too, ends no service.
+/// again, and log files opened anew; a closed terminal, which sends it too, ends no service.
 public final class ServiceProcess: Sendable {
     private enum Phase {
         case serving, delaying, finishing
@@ -87,6 +87,7 @@ public final class ServiceProcess: Sendable {
         if phase.withLock({ $0 == .serving }) {
             tell(.reloading(sinceMicroseconds: MonotonicClock().now().nanoseconds / 1000))
         }
+        service.reopenLogs()
         service.reloadCredentials()
         service.reloadModels { [self] in queue.async { [self] in tellReady() } }
     }

@@ -252,6 +252,28 @@ extension Setting {
         Setting(
             "logLevel", .choice(\.logLevelName, Logger.Level.allCases.map(\.rawValue)),
             "What is logged. info: start, ready, drain, and failures, but no line a request."),
+        Setting(
+            "logFormat", .choice(\.logFormatName, LogFormat.allCases.map(\.rawValue)),
+            "How the log is written: lines for people, or JSON. text: whoever starts the service reads it first."),
+        Setting(
+            "accessLog", .text(\.accessLog),
+            "Where a line of JSON for each request goes: `-` is standard output, anything else but `off` a file, which SIGHUP has "
+                + "opened anew. off: `/metrics` tells of all together, and a line a request fills disks."),
+        Setting(
+            "accessLogOneIn", .integer(\.accessLogOneIn, count),
+            "How many requests there are for each that the access log has; errors and slow ones it always has. 1: all."),
+        Setting(
+            "slowRequestMilliseconds", .integer(\.slowRequestMilliseconds, 0...86_400_000),
+            "A request that takes so long is a warning in the log, with its stages; at most five a second. 0: none, as only "
+                + "clients know what is slow."),
+        Setting(
+            "otlpEndpoint", .text(\.otlpEndpoint),
+            "The collector that spans go to by OTLP, JSON over HTTP, such as http://127.0.0.1:4318/v1/traces. Empty: none."
+        ),
+        Setting(
+            "traceOneIn", .integer(\.traceOneIn, count),
+            "How many traces that begin here there are for each that is recorded; of a trace that `traceparent` tells of, that "
+                + "says whether it is. 1: all, which takes a collector on the same machine."),
     ]
 }
 
@@ -262,6 +284,15 @@ extension Settings {
         set {
             guard let level = Logger.Level(rawValue: newValue) else { preconditionFailure("log level '\(newValue)'") }
             logLevel = level
+        }
+    }
+
+    /// `logFormat` by its name.
+    fileprivate var logFormatName: String {
+        get { logFormat.rawValue }
+        set {
+            guard let format = LogFormat(rawValue: newValue) else { preconditionFailure("log format '\(newValue)'") }
+            logFormat = format
         }
     }
 }

@@ -67,6 +67,17 @@ public struct Settings: Equatable, Sendable {
     public var requestDeadlineMilliseconds = 0
     public var topK = 5
     public var logLevel = Logger.Level.info
+    public var logFormat = LogFormat.text
+    /// `off`, `-` for standard output, or a file.
+    public var accessLog = "off"
+    /// How many requests there are for each that is logged.
+    public var accessLogOneIn = 1
+    /// 0 means none.
+    public var slowRequestMilliseconds = 0
+    /// Empty means none.
+    public var otlpEndpoint = ""
+    /// How many traces there are for each that is recorded.
+    public var traceOneIn = 1
 
     /// By key; a setting at its default is not in it.
     var origins: [String: SettingOrigin] = [:]

@@ -52,6 +52,14 @@ public struct JSONWriter: Sendable {
         object(nil, body)
     }
 
+    /// Text under a name that is not known before.
+    public mutating func value(key: String, _ text: String) {
+        begin(nil)
+        appendQuoted(key)
+        bytes.append(UInt8(ascii: ":"))
+        appendQuoted(text)
+    }
+
     /// What is JSON already.
     public mutating func json(_ name: StaticString? = nil, _ text: String) {
         begin(name)

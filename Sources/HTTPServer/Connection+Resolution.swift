@@ -27,6 +27,7 @@ extension Connection {
             let response = errorResponse(refusal.status, refusal.detail, fields: refusal.fields, summary)
             return ResolvedHead(summary: summary, destination: .answer(response))
         }
+        summary.keyName = keyName
         let request = Request(
             method: head.method, path: target.path, parameters: parameters, query: target.query, fields: head.fields,
             authority: head.authority, body: [], peer: peer, client: summary.client, keyName: keyName,
@@ -49,8 +50,12 @@ extension Connection {
             requestID: owner.requestIDs.id(for: head.fields),
             crossOriginFields: acceptor.listener.crossOrigin?.fields(for: head.fields),
             client: acceptor.listener.trustedProxies.client(
-                of: head.fields, peer: peer, isSecure: acceptor.listener.tls != nil))
+                of: head.fields, peer: peer, isSecure: acceptor.listener.tls != nil),
+            traceParent: head.fields[Self.traceParent])
     }
+
+    /// Source: W3C Trace Context, §3.2.
+    private static let traceParent = HTTPField.Name("traceparent")!
 
     private func decision(_ endpoint: Router.Endpoint, _ head: RequestHead, _ client: Client) -> AccessDecision {
         guard let authorizer = acceptor.listener.authorizer else { return .granted(keyName: nil) }

@@ -37,6 +37,8 @@ public struct Response: Sendable {
     public var body: [UInt8]
     /// For `Server-Timing` and the records; `read` is added before them.
     public var stages: [Stage]
+    /// What the handler wants to find in the record again.
+    public var note: (any AnyObject & Sendable)?
 
     public init(
         status: HTTPResponse.Status = .ok, fields: HTTPFields = [:], body: [UInt8] = [], stages: [Stage] = []

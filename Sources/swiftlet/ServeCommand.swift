@@ -27,8 +27,10 @@ struct ServeCommand: ParsableCommand {
     func run() throws {
         let settings = try configuration.settings(model, compute, service)
         let directory = try settings.modelsDirectory(executable: ConfigurationOptions.executable)
-        let lines = LineWriter()
-        let logger = Logger(label: "swiftlet") { _ in LineLogHandler(level: settings.logLevel, writer: lines) }
+        let lines = LineWriter(format: settings.logFormat)
+        let logger = Logger(label: "swiftlet") { _ in
+            LineLogHandler(level: settings.logLevel, format: settings.logFormat, writer: lines)
+        }
         let service = try ClassificationService(
             settings: settings, build: BuildInformation(version: Version.number, revision: Version.commit),
             logger: logger)

@@ -111,6 +111,12 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("drainTimeoutSeconds", "s")) var drainTimeoutSeconds: String?
     @Option(help: .setting("topK", "count")) var topK: String?
     @Option(help: .setting("logLevel", "level")) var logLevel: String?
+    @Option(help: .setting("logFormat", "text|json")) var logFormat: String?
+    @Option(help: .setting("accessLog", "off|-|file")) var accessLog: String?
+    @Option(help: .setting("accessLogOneIn", "count")) var accessLogOneIn: String?
+    @Option(help: .setting("slowRequestMilliseconds", "ms")) var slowRequestMilliseconds: String?
+    @Option(help: .setting("otlpEndpoint", "url")) var otlpEndpoint: String?
+    @Option(help: .setting("traceOneIn", "count")) var traceOneIn: String?
 }
 
 extension ArgumentHelp {

@@ -20,6 +20,6 @@ struct Swiftlet: ParsableCommand {
             ServeCommand.self, HealthCommand.self,
             ClassifyCommand.self, EvaluateCommand.self, BenchCommand.self, InferCommand.self, DescribeCommand.self,
             ScaleCommand.self, QuantizeCommand.self, ModelsCommand.self, ConfigCommand.self,
-            KeyCommand.self,
+            KeyCommand.self, SelftestCommand.self,
         ])
 }

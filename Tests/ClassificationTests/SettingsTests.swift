@@ -102,6 +102,13 @@ struct SettingsTests {
         (#"{"adminAddress": "9090"}"#, ["'adminAddress'", "'9090'", "HOST:PORT"]),
         (#"{"adminAddress": "::1:9090"}"#, ["'adminAddress'", "HOST:PORT"]),
         (#"{"adminAddress": "a:65536"}"#, ["'adminAddress'", "HOST:PORT"]),
+        (
+            #"{"otlpEndpoint": "https://collector:4318"}"#,
+            ["'otlpEndpoint'", "'https://collector:4318'", "http://HOST:PORT"]
+        ),
+        (#"{"otlpEndpoint": "http://collector"}"#, ["'otlpEndpoint'", "http://HOST:PORT"]),
+        (#"{"otlpEndpoint": "http://collector:0/a b"}"#, ["'otlpEndpoint'", "http://HOST:PORT"]),
+        (#"{"logFormat": "xml"}"#, ["'logFormat'", "'xml'", "text, json"]),
         (#"{"adminTls": "yes"}"#, ["'adminTls'", "'yes'", "off, on"]),
         (
             #"{"corsAllowedOrigins": ["https://a.example/"]}"#,
@@ -197,6 +204,7 @@ extension Setting: CustomTestStringConvertible {
             switch key {
             case "isa": ("portable", #""portable""#)
             case "adminAddress": ("[::1]:9", #""[::1]:9""#)
+            case "otlpEndpoint": ("http://[::1]:9/v1/traces", #""http://[::1]:9/v1/traces""#)
             default: ("other", #""other""#)
             }
         case .choice(_, let choices): (choices.last!, "\"\(choices.last!)\"")

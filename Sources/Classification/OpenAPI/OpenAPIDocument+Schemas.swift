@@ -137,7 +137,23 @@ extension OpenAPIDocument {
 
     // MARK: - The repository
 
+    private static let milliseconds = #"{"type":"number","minimum":0}"#
+
     private static let repositorySchemas = [
+        (
+            "BatchList",
+            """
+            {"type":"object","required":["batches"],"properties":{"batches":{"type":"array","items":{"type":"object",\
+            "required":["started","model","version","size","reason","queue_ms","compute_ms"],"properties":{\
+            "started":{"type":"string","format":"date-time"},"model":{"type":"string"},"version":{"type":"string"},\
+            "size":{"description":"Images","type":"integer","minimum":1},\
+            "reason":{"description":"Why it was not left to grow","enum":["full","delay","idle","drain"]},\
+            "queue_ms":{"description":"How long its images had waited in the queue","type":"object",\
+            "required":["min","median","max"],"properties":{"min":\(milliseconds),"median":\(milliseconds),\
+            "max":\(milliseconds)},"additionalProperties":false},"compute_ms":\(milliseconds)},\
+            "additionalProperties":false}}},"additionalProperties":false}
+            """
+        ),
         (
             "RepositoryIndexRequest",
             """

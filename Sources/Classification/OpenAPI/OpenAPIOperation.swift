@@ -72,6 +72,9 @@ struct OpenAPIOperation: Sendable {
         V2Routes.infer: OpenAPIOperation(
             id: "v2Infer", summary: "Inference", tag: "v2", parameters: [.headerLength, .deadline],
             body: inferBody, answers: [(200, inferAnswer)]),
+        Routes.batches: OpenAPIOperation(
+            id: "batches", summary: "The last batches of each model that answers, the latest first",
+            tag: "administration", answers: [(200, answer("BatchList"))]),
         Routes.repositoryIndex: OpenAPIOperation(
             id: "repositoryIndex", summary: "Every version that lies in the repository or is loaded",
             tag: "administration", body: repositoryBody("RepositoryIndexRequest"),
