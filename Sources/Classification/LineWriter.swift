@@ -87,7 +87,7 @@ public final class LineWriter: Sendable {
     public static let toStandardError: @Sendable (String) -> Int32 = { SystemFile.write($0, to: 2) }
 }
 
-/// Formats log entries as lines: time, level, message, metadata.
+/// Formats log entries as lines: time, level, message, metadata as `key=value`, quoted where it is no word.
 public struct LineLogHandler: LogHandler {
     public var metadata: Logger.Metadata = [:]
     public var logLevel: Logger.Level
@@ -105,7 +105,7 @@ public struct LineLogHandler: LogHandler {
 
     public func log(event: LogEvent) {
         let all = metadata.merging(event.metadata ?? [:]) { $1 }
-        let pairs = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+        let pairs = all.sorted { $0.key < $1.key }.map { " \($0.key)=\(LogValue.text("\($0.value)"))" }.joined()
         writer("\(Self.timestamp()) \(event.level) \(event.message)\(pairs)")
     }
 
