@@ -81,7 +81,8 @@ let package = Package(
             dependencies: ["CAllocations", "CZlib", "Classification", "HTTPServer", "TestSupport", httpTypes, logging]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(
-            name: "FuzzTests", dependencies: ["Checkpoints", "Classification", "HTTP", "HTTPServer", "TestSupport"]),
+            name: "FuzzTests",
+            dependencies: ["Checkpoints", "Classification", "HTTP", "HTTPServer", "OpenInference", "TestSupport"]),
         .testTarget(
             name: "HTTPServerTests", dependencies: ["CAllocations", "CZlib", "HTTPServer", "TestSupport", httpTypes]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),

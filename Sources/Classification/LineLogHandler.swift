@@ -3,7 +3,7 @@ import Logging
 
 /// How the lines of the log are written.
 public enum LogFormat: String, CaseIterable, Sendable {
-    /// Time, level, message, and metadata as `key=value`.
+    /// Time, level, message, and metadata as `key=value`, quoted where it is no word.
     case text
     /// An object with `time`, `level`, `message` and, where there is any, `metadata`.
     case json
@@ -47,7 +47,7 @@ public struct LineLogHandler: LogHandler {
         switch format {
         case .json: writer(LogFormat.json(event.level, "\(event.message)", all))
         case .text:
-            let pairs = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+            let pairs = all.sorted { $0.key < $1.key }.map { " \($0.key)=\(LogValue.text("\($0.value)"))" }.joined()
             writer("\(WallTime.now.secondsText) \(event.level) \(event.message)\(pairs)")
         }
     }

@@ -28,6 +28,8 @@ enum ServiceFailure: Error, Equatable, Sendable {
     /// The deadline passed while the images waited.
     case deadlinePassed(microseconds: Int)
     case notReady(reason: String)
+    /// No more changes of models are taken.
+    case draining
     /// The model's weights lead to infinities for this image.
     case resultNotFinite
 }
@@ -72,6 +74,7 @@ extension ServiceFailure {
         case .deadlineUnmeetable: (.serviceUnavailable, "Deadline cannot be met", .deadline)
         case .deadlinePassed: (.gatewayTimeout, "Deadline passed", .deadline)
         case .notReady: (.serviceUnavailable, "Not ready", nil)
+        case .draining: (.serviceUnavailable, "Not ready", .draining)
         case .resultNotFinite: (.internalServerError, "Result not finite", nil)
         }
     }
@@ -106,6 +109,7 @@ extension ServiceFailure {
             "the answer would not be ready within \(time(microseconds)) of the request's first byte"
         case .deadlinePassed(let microseconds): "\(time(microseconds)) passed before the image's turn came"
         case .notReady(let reason): reason
+        case .draining: "draining"
         case .resultNotFinite: "the model's result for this image is not finite"
         }
     }
@@ -118,7 +122,7 @@ extension ServiceFailure {
     var retryAfterSeconds: Double? {
         switch self {
         case .queueFull(_, let seconds), .deadlineUnmeetable(_, let seconds): seconds
-        case .notReady, .image(.outOfMemory), .coding(.noMemory): 1
+        case .notReady, .draining, .image(.outOfMemory), .coding(.noMemory): 1
         default: nil
         }
     }

@@ -22,4 +22,24 @@ struct Swiftlet: ParsableCommand {
             ScaleCommand.self, QuantizeCommand.self, ModelsCommand.self, ConfigCommand.self,
             KeyCommand.self, SelftestCommand.self,
         ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            do { try command.run() } catch { exit(of: type(of: command), with: error) }
+        } catch { exit(withError: error) }
+    }
+
+    /// Ends with the usage of the command that found its arguments wrong while it ran, where the library would show the
+    /// root's.
+    private static func exit(of command: any ParsableCommand.Type, with error: any Error) -> Never {
+        guard error is ValidationError, let name = command.configuration.commandName, command != Self.self else {
+            exit(withError: error)
+        }
+        let text = command.fullMessage(for: error)
+            .replacing("Usage: \(name)", with: "Usage: swiftlet \(name)")
+            .replacing("'\(name) --help'", with: "'swiftlet \(name) --help'")
+        StandardStream.complain(text)
+        exit(withError: command.exitCode(for: error))
+    }
 }

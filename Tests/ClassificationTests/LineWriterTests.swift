@@ -115,6 +115,14 @@ struct LineWriterTests {
         #expect(entries.allSatisfy { $0.time.utf8.count == 24 && $0.time.hasSuffix("Z") })
     }
 
+    @Test(
+        arguments: [
+            ("word", "word"), ("[\"a\", \"b\"]", #""[\"a\", \"b\"]""#), ("two words", "\"two words\""), ("", "\"\""),
+            ("a=b", "\"a=b\""), ("a\nb\tc\rd", #""a\nb\tc\rd""#), (#"\"#, #""\\""#), ("\u{1B}[0m", #""\u001b[0m""#),
+            ("é/-.:'", "é/-.:'"),
+        ])
+    func quotesValuesThatAreNoWord(value: String, text: String) { #expect(LogValue.text(value) == text) }
+
     @Test func formatsMetadataInOrder() {
         let written = Lock<[String]>([])
         let writer = LineWriter { text in
@@ -124,8 +132,8 @@ struct LineWriterTests {
         var logger = Logger(label: "x") { _ in LineLogHandler(level: .info, writer: writer) }
         logger[metadataKey: "b"] = "2"
         logger.debug("unseen")
-        logger.warning("seen", metadata: ["a": "1"])
+        logger.warning("seen", metadata: ["a": "1 or 2"])
         #expect(eventually { written.withLock { $0.count } == 1 })
-        #expect(written.withLock { $0[0] }.hasSuffix("Z warning seen a=1 b=2\n"))
+        #expect(written.withLock { $0[0] }.hasSuffix("Z warning seen a=\"1 or 2\" b=2\n"))
     }
 }

@@ -155,7 +155,7 @@ struct LiveModelsTests {
     @Test func loadsNothingWhileItDrains() throws {
         let test = try TestService()
         test.service.beginDrain()
-        #expect(try test.change(.load("lite")) == .notReady(reason: "draining"))
+        #expect(try test.change(.load("lite")) == .draining)
         #expect(try test.repository("models/lite/load").status == 503)
         #expect(try test.classify(Upload.jpeg("420")).status == 200)
         test.stop()

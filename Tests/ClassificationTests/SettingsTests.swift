@@ -119,6 +119,9 @@ struct SettingsTests {
         (#"{"maxBatchSize": 0}"#, ["'maxBatchSize'", "1 to 256"]),
         ("", ["config.json", "JSON"]),
         ("[]", ["config.json", "object"]),
+        (#"{"port": 1, "topK": 2, "port": 3}"#, ["config.json", "'port' is there twice"]),
+        (#"{"port": 1, "\u0070ort": 1}"#, ["config.json", "'port' is there twice"]),
+        (#"{"port": 1,}"#, ["config.json", "byte 11"]), (#"{"loadModels": ["a",]}"#, ["config.json", "byte 20"]),
         ("{", ["config.json", "JSON"]),
     ]
 

@@ -50,6 +50,15 @@ struct CommandLineTests {
         #expect(run.errors.hasPrefix("Error: "), "\(run.errors)")
     }
 
+    static let lateMisuses: [[String]] = [["serve", "--port", "x"], ["config", "--port", "x"], ["key", "a:b"]]
+
+    @Test(arguments: lateMisuses)
+    func wrongUsageEndsWithTheUsageOfItsCommand(_ arguments: [String]) throws {
+        let run = try CommandRun(arguments)
+        #expect(run.status == 64 && run.errors.contains("Usage: swiftlet \(arguments[0]) "), "\(run.errors)")
+        #expect(run.errors.contains("See 'swiftlet \(arguments[0]) --help'"), "\(run.errors)")
+    }
+
     static let failures: [[String]] = [
         ["models", "--models", "/nonexistent"], ["models"], ["config", "--config", "/nonexistent"],
         ["classify", "--model", "nobody", "--models", Fixtures.repositoryRoot + "/models", "x.jpg"],
