@@ -64,6 +64,8 @@ public struct Settings: Equatable, Sendable {
     /// 0 means none.
     public var requestDeadlineMilliseconds = 0
     public var topK = 5
+    /// `on` or `off`.
+    public var page = "on"
     public var logLevel = Logger.Level.info
 
     /// By key; a setting at its default is not in it.
