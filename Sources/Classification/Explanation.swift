@@ -18,9 +18,9 @@ struct Explanation {
     private let box: PictureBox
     private let maps: [Map]
 
-    /// How many pixels of a picture's side stand for a cell of a map, where it does not become too large: the cells are
-    /// the finest there is, and what lies between is a straight line.
-    static let pixelsPerCell = 16
+    /// How many pixels of a picture's side stand for a cell of a map, where it does not become too large. Cells are the
+    /// finest there is, and between them are straight lines, which whoever shows it larger draws on.
+    static let pixelsPerCell = 8
     static let mostPixelsASide = 256
 
     /// - Throws: `image(.outOfMemory)`.

@@ -48,7 +48,7 @@ struct ImageParameters: Equatable, Sendable {
         }
     }
 
-    /// Maps that one image may have, so that they cost less than the image itself.
+    /// Maps that one image may have: about what the image itself costs, in int8, and some ten kilobytes.
     static let maximumMaps = 5
 
     /// What `explain` asks for: `cam`, or `cam:N`.

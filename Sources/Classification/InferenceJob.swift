@@ -161,7 +161,8 @@ final class InferenceJob: Sendable {
             .result(
                 ImageResult(
                     predictions: predictions, logits: answer.wantsLogits ? output.logits : [],
-                    features: answer.wantsFeatures ? output.features : [], maps: output.maps, width: image.prepared.width,
+                    features: answer.wantsFeatures ? output.features : [], maps: output.maps,
+                    width: image.prepared.width,
                     height: image.prepared.height)))
     }
 

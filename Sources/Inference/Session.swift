@@ -101,7 +101,8 @@ public struct Session: ~Copyable {
         precondition((0..<capacity).contains(index), "image \(index) of \(capacity)")
         return switch plan.network {
         case .float(let plan):
-            execution(of: plan, in: scope, scratch: scratch, profile: nil).activationMaps(image: index, classes: classes)
+            execution(of: plan, in: scope, scratch: scratch, profile: nil).activationMaps(
+                image: index, classes: classes)
         case .bytes(let plan):
             execution(of: plan, [], in: scope, scratch: scratch, profile: nil)
                 .activationMaps(image: index, classes: classes)

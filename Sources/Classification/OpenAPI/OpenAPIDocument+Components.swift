@@ -167,7 +167,10 @@ extension OpenAPIOperation.Parameter {
         switch self {
         case .topK: ("query", "top_k", "How many classes, up to as many as the model has")
         case .explain:
-            ("query", "explain", "cam: where the likeliest class was seen; cam:N: the same of the N likeliest of the answer")
+            (
+                "query", "explain",
+                "cam: where the likeliest class was seen; cam:N: the same of the N likeliest of the answer"
+            )
         case .model: ("query", "model", "The name of a loaded model; the default model without")
         case .version: ("query", "version", "Its version; the highest that is loaded without")
         case .deadline:
