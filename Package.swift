@@ -62,7 +62,8 @@ let package = Package(
                 "Batching", "COpenSSL", "Checkpoints", "HTTPServer", "Imaging", "Inference", "OpenInference",
                 "Telemetry",
                 configuration, deque,
-            ]),
+            ],
+            resources: [.embedInCode("Page/page.html")]),
 
         // Command line
         .target(name: "CBuildInfo", cSettings: [.define("SWIFTLET_COMMIT", to: "\"\(commit)\"")]),

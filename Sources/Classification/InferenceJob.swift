@@ -146,6 +146,7 @@ final class InferenceJob: Sendable {
         let isFinite =
             predictions[0].probability.isFinite && (!answer.wantsLogits || output.logits.allSatisfy(\.isFinite))
             && (!answer.wantsFeatures || output.features.allSatisfy(\.isFinite))
+            && output.maps.allSatisfy { $0.values.allSatisfy(\.isFinite) }
         // What numbers of the client's lead to is the client's.
         guard isFinite || image.isPlanar else { return fail(image.index, .resultNotFinite) }
         if isFinite { runner.metrics.topProbability.observe(Double(predictions[0].probability)) }
@@ -166,7 +167,8 @@ final class InferenceJob: Sendable {
             .result(
                 ImageResult(
                     predictions: predictions, logits: answer.wantsLogits ? output.logits : [],
-                    features: answer.wantsFeatures ? output.features : [], width: image.prepared.width,
+                    features: answer.wantsFeatures ? output.features : [], maps: output.maps,
+                    width: image.prepared.width,
                     height: image.prepared.height)))
     }
 

@@ -14,6 +14,7 @@ final class ServiceMetrics: Sendable {
         let anywhere = [400, 405, 408, 413, 414, 417, 431, 500, 501, 505]
         let inference = [200, 204, 401, 403, 404, 415, 422, 499, 503, 504] + anywhere
         return [
+            (Routes.page, [200, 204, 304] + anywhere),
             (Routes.classify, inference),
             (Routes.embed, inference),
             (Routes.models, [200, 204, 401, 403] + anywhere),

@@ -250,6 +250,10 @@ extension Setting {
             "topK", .integer(\.topK, positive),
             "Classes in an answer where the request does not say. Top-5 is what ImageNet models are judged by."),
         Setting(
+            "page", .choice(\.page, ["off", "on"]),
+            "Whether `/` is a page to try images in a browser. on: it shows nobody more than they may ask for by themselves."
+        ),
+        Setting(
             "logLevel", .choice(\.logLevelName, Logger.Level.allCases.map(\.rawValue)),
             "What is logged. info: start, ready, drain, and failures, but no line a request."),
         Setting(

@@ -66,6 +66,8 @@ public struct Settings: Equatable, Sendable {
     /// 0 means none.
     public var requestDeadlineMilliseconds = 0
     public var topK = 5
+    /// `on` or `off`.
+    public var page = "on"
     public var logLevel = Logger.Level.info
     public var logFormat = LogFormat.text
     /// `off`, `-` for standard output, or a file.

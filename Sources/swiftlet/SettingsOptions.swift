@@ -110,6 +110,7 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("drainDelaySeconds", "s")) var drainDelaySeconds: String?
     @Option(help: .setting("drainTimeoutSeconds", "s")) var drainTimeoutSeconds: String?
     @Option(help: .setting("topK", "count")) var topK: String?
+    @Option(help: .setting("page", "on|off")) var page: String?
     @Option(help: .setting("logLevel", "level")) var logLevel: String?
     @Option(help: .setting("logFormat", "text|json")) var logFormat: String?
     @Option(help: .setting("accessLog", "off|-|file")) var accessLog: String?
