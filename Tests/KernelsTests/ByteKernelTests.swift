@@ -6,6 +6,13 @@ import Testing
 
 /// Kernels in bytes against plain loops, bit for bit, for every instruction set.
 struct ByteKernelTests {
+    /// To be deallocated: the rows keep no more than the pointer.
+    private static func offsets(_ count: Int, step: Int) -> UnsafePointer<UInt32> {
+        let offsets = UnsafeMutablePointer<UInt32>.allocate(capacity: count)
+        for index in 0..<count { (offsets + index).initialize(to: UInt32(index * step)) }
+        return UnsafePointer(offsets)
+    }
+
     /// Bytes that end right before an unreadable page.
     private static func guarded(_ bytes: [UInt8]) -> (memory: GuardedFloats, start: UnsafeMutablePointer<UInt8>) {
         let memory = GuardedFloats(count: (bytes.count + 3) / 4, repeating: 0)
@@ -97,9 +104,11 @@ struct ByteKernelTests {
                 table: table, columns: p.columns, taps: p.taps, run: p.run, weights: weights, epilogue: epilogue)
             let width = matrix.vectors * table.vectorWidth
             let residual = Self.guarded(Self.bytes(p.rows * width, &random))
-            let offsets = (0..<p.rows).map { UInt32($0 * pixelStride) }
+            let offsets = Self.offsets(p.rows, step: pixelStride)
+            defer { offsets.deallocate() }
             let taps = (0..<p.taps).map { UInt32($0 * p.rows * pixelStride) }
-            let places = (0..<p.rows).map { UInt32($0 * width) }
+            let places = Self.offsets(p.rows, step: width)
+            defer { places.deallocate() }
             func sum(_ row: Int, _ column: Int) -> Int32 {
                 var sum: Int32 = 0
                 for tap in 0..<p.taps {
