@@ -24,7 +24,7 @@ extension JSONWriter {
                 }
                 count += 1
             }
-            text[..<count].reverse()
+            for index in 0..<count / 2 { text.swapAt(index, count - 1 - index) }
             return count
         }
     }
