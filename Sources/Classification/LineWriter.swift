@@ -40,38 +40,49 @@ public final class LineWriter: Sendable {
     private let queue = DispatchQueue(label: "swiftlet.log")
     private let capacity: Int
     private let pieceBytes: Int
+    private let delayMilliseconds: Int
     private let format: LogFormat
     private let write: @Sendable (String) -> Int32
     private let failures = Failures()
 
     /// - Parameters:
     ///   - pieceBytes: lines that wait are written together up to about so many bytes; 0 writes each by itself.
+    ///   - delayMilliseconds: how long a line waits for others, so that they need not each wake the thread; not where a
+    ///     quarter of the capacity waits.
     ///   - format: of what the writer itself has to say.
     ///   - write: writes text, however long it takes, and returns 0 or an `errno`; called by one thread at a time.
     public init(
-        capacity: Int = 1024, pieceBytes: Int = 0, format: LogFormat = .text,
+        capacity: Int = 1024, pieceBytes: Int = 0, delayMilliseconds: Int = 0, format: LogFormat = .text,
         write: @escaping @Sendable (String) -> Int32 = LineWriter.toStandardError
     ) {
         self.capacity = capacity
         self.pieceBytes = pieceBytes
+        self.delayMilliseconds = delayMilliseconds
         self.format = format
         self.write = write
     }
 
     public func callAsFunction(_ line: String) {
-        let begins = state.withLock { state in
+        let (begins, isMany) = state.withLock { state -> (Bool, Bool) in
             guard state.waiting < capacity else {
                 state.dropped += 1
                 state.counter?.increment()
-                return false
+                return (false, false)
             }
             state.waiting += 1
             state.lines.append(Line(text: line, droppedBefore: state.dropped))
             state.dropped = 0
             defer { state.isWriting = true }
-            return !state.isWriting
+            return (!state.isWriting, delayMilliseconds > 0 && state.lines.count == capacity / 4)
         }
-        if begins { queue.async { [self] in writeInTurn() } }
+        if begins {
+            if delayMilliseconds == 0 {
+                queue.async { [self] in writeInTurn() }
+            } else {
+                queue.asyncAfter(deadline: .now() + .milliseconds(delayMilliseconds)) { [self] in writeInTurn() }
+            }
+        }
+        if isMany { queue.async { [self] in writeWaiting() } }
     }
 
     /// Writes what waits, with room between two pieces for whoever else wants something of the queue.

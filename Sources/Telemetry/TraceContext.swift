@@ -1,3 +1,5 @@
+import Parallelism
+
 /// 16 bytes that all spans of a trace have in common.
 public struct TraceID: Hashable, Sendable, CustomStringConvertible {
     public var high: UInt64
@@ -10,7 +12,7 @@ public struct TraceID: Hashable, Sendable, CustomStringConvertible {
 
     /// Never the invalid one, all zeros.
     public static func random() -> TraceID {
-        TraceID(high: .random(in: 0 ... .max), low: .random(in: 1 ... .max))
+        randomBits.withLock { TraceID(high: $0.next(), low: $0.next() | 1) }
     }
 
     /// 32 lower-case hexadecimal digits.
@@ -24,7 +26,7 @@ public struct SpanID: Hashable, Sendable, CustomStringConvertible {
     public init(_ value: UInt64) { self.value = value }
 
     /// Never the invalid one, 0.
-    public static func random() -> SpanID { SpanID(.random(in: 1 ... .max)) }
+    public static func random() -> SpanID { SpanID(randomBits.withLock { $0.next() | 1 }) }
 
     /// 16 lower-case hexadecimal digits.
     public var description: String { hexadecimal(value) }
@@ -117,6 +119,32 @@ public struct TraceContext: Equatable, Sendable {
         let id = TraceID.random()
         let isSampled = id.low & (1 << 56 - 1) < UInt64(1 << 56) / UInt64(oneIn)
         return TraceContext(traceID: id, spanID: .random(), isSampled: isSampled)
+    }
+}
+
+/// The system's own generator costs a system call for each number.
+private let randomBits = Lock(Xoshiro256())
+
+/// Source: Blackman and Vigna, "Scrambled linear pseudorandom number generators" (2021), xoshiro256**.
+private struct Xoshiro256 {
+    private var state: (UInt64, UInt64, UInt64, UInt64)
+
+    init() {
+        func seed() -> UInt64 { .random(in: 1 ... .max) }
+        state = (seed(), seed(), seed(), seed())
+    }
+
+    mutating func next() -> UInt64 {
+        func rotated(_ value: UInt64, _ count: UInt64) -> UInt64 { value << count | value >> (64 - count) }
+        let result = rotated(state.1 &* 5, 7) &* 9
+        let shifted = state.1 << 17
+        state.2 ^= state.0
+        state.3 ^= state.1
+        state.1 ^= state.2
+        state.0 ^= state.3
+        state.2 ^= shifted
+        state.3 = rotated(state.3, 45)
+        return result
     }
 }
 

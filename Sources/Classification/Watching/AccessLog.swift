@@ -19,6 +19,7 @@ final class AccessLog: Sendable {
     /// Requests a moment's trouble of the disk may take, some megabytes of lines.
     private static let lineCapacity = 8192
     private static let pieceBytes = 64 << 10
+    private static let delayMilliseconds = 100
 
     /// - Returns: nil where none is wanted.
     /// - Throws: `LogFileError`.
@@ -33,7 +34,8 @@ final class AccessLog: Sendable {
             file = opened
         }
         writer = LineWriter(
-            capacity: Self.lineCapacity, pieceBytes: Self.pieceBytes, format: .json, write: write)
+            capacity: Self.lineCapacity, pieceBytes: Self.pieceBytes, delayMilliseconds: Self.delayMilliseconds,
+            format: .json, write: write)
         writer.countLosses(with: lostLines)
         oneIn = settings.accessLogOneIn
         slowNanoseconds =

@@ -106,14 +106,14 @@ extension JSONWriter {
 
     fileprivate mutating func attribute(_ key: StaticString, _ text: String) {
         object {
-            $0.value("key", "\(key)")
+            $0.constant("key", key)
             $0.object("value") { $0.value("stringValue", text) }
         }
     }
 
     fileprivate mutating func attribute(_ key: StaticString, _ number: Int) {
         object {
-            $0.value("key", "\(key)")
+            $0.constant("key", key)
             $0.object("value") { $0.value("intValue", String(number)) }
         }
     }
