@@ -79,7 +79,8 @@ struct ExplainTests {
             for map in maps {
                 #expect(map.width == 24 && map.height == 24 && map.low < map.high)
                 let pixels = try Self.pixels(map)
-                #expect(pixels.min() == 0 && pixels.max() == 255)
+                // The middle of a cell lies between pixels, so that an inner one's value is on none.
+                #expect(pixels.min()! <= 32 && pixels.max()! >= 223)
             }
         }
         // No more than there are classes in the answer.

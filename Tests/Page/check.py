@@ -19,7 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "TritonClient"))
 
-from pictures import CAT, COFFEE, cat_over_coffee, unreadable  # noqa: E402
+from photographs import CAT, COFFEE, cat_over_coffee, unreadable  # noqa: E402
 from served import served_at  # noqa: E402
 from visit import visit  # noqa: E402
 
@@ -88,10 +88,10 @@ def heat_maps(page, mixed, turned):
 
 
 def settings(page):
-    page.page.get_by_label("Model").select_option(label="efficientnet-lite0-int8")
+    page.page.locator("#model").select_option(label="efficientnet-lite0-int8")
     page.settle()
     check("another model", "efficientnet-lite0-int8" in page.card("coffee.jpg").locator(".about").inner_text())
-    page.page.get_by_label("Classes").select_option("10")
+    page.page.locator("#count").select_option("10")
     page.settle()
     check("more classes", len(page.classes("coffee.jpg")) == 10)
 
@@ -200,7 +200,7 @@ def with_keys(browser, binary, models, directory):
             expect(field).to_be_visible()
             field.fill(key)
             field.press("Enter")
-            expect(page.page.get_by_label("Model")).to_be_enabled()
+            expect(page.page.locator("#model")).to_be_enabled()
             page.choose(CAT)
             command = page.card("chelsea.jpg").locator("pre").text_content()
             check("a key is asked for, taken and not shown", page.classes("chelsea.jpg")[0] == "Egyptian cat"
