@@ -39,7 +39,8 @@ struct Swiftlet: ParsableCommand {
         let text = command.fullMessage(for: error)
             .replacing("Usage: \(name)", with: "Usage: swiftlet \(name)")
             .replacing("'\(name) --help'", with: "'swiftlet \(name) --help'")
-        StandardStream.complain(text)
+        // Where even that cannot be written nobody is left to tell.
+        try? StandardStream.error.write("\(text)\n")
         exit(withError: command.exitCode(for: error))
     }
 }
