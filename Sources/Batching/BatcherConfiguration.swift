@@ -54,8 +54,10 @@ public enum FlushReason: String, CaseIterable, Sendable {
 
 /// Why places were refused, and after which time it is worth trying again.
 public enum ReservationRefusal: Error, Equatable, Sendable {
-    /// Not as many places are free, or too much work lies before.
+    /// Not as many places are free.
     case queueFull(retryAfterNanoseconds: Int64)
+    /// What lies before would take `nanoseconds`, which is longer than anybody is to wait.
+    case waitTooLong(nanoseconds: Int64, retryAfterNanoseconds: Int64)
     /// The answer could not be ready before the deadline.
     case deadline(retryAfterNanoseconds: Int64)
 }

@@ -24,6 +24,7 @@ extension Connection {
         switch decision(endpoint, head, summary.client) {
         case .granted(let name): keyName = name
         case .refused(let refusal):
+            summary.keyName = refusal.keyName
             let response = errorResponse(refusal.status, refusal.detail, fields: refusal.fields, summary)
             return ResolvedHead(summary: summary, destination: .answer(response))
         }
@@ -38,7 +39,8 @@ extension Connection {
     /// What is known of a head that the parser has refused, or that was all that came.
     func summary(ofRefused head: RequestHead) -> RequestSummary {
         var summary = summary(of: head)
-        if let target = try? RequestTarget(head.target) {
+        // Where not even the request line was read there is no target, and no route.
+        if !head.target.isEmpty, let target = try? RequestTarget(head.target) {
             summary.label = acceptor.listener.router.match(head.method, target).label
         }
         return summary
@@ -59,7 +61,9 @@ extension Connection {
 
     private func decision(_ endpoint: Router.Endpoint, _ head: RequestHead, _ client: Client) -> AccessDecision {
         guard let authorizer = acceptor.listener.authorizer else { return .granted(keyName: nil) }
-        return authorizer(AccessQuestion(access: endpoint.access, fields: head.fields, peer: peer, client: client))
+        return authorizer(
+            AccessQuestion(
+                access: endpoint.access, fields: head.fields, authority: head.authority, peer: peer, client: client))
     }
 
     /// Who answers a request that may be made, or the refusal of its body.

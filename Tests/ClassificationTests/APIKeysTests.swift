@@ -89,6 +89,20 @@ struct AccessPolicyTests {
         }
     }
 
+    /// A page whose name was made to point at this machine is of the same origin.
+    @Test(
+        arguments: [
+            (nil, true), ("localhost", true), ("LocalHost:8080", true), ("127.0.0.1:8080", true), ("[::1]:8080", true),
+            ("[::1]", true), ("evil.example:8080", false), ("evil.example", false), ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example:80", false), ("[::1", true), ("[evil.example]:80", false), ("", false),
+            (":80", false),
+        ])
+    func whoCallsTheServerByANameIsNotLocal(authority: String?, isLocal: Bool) {
+        let policy = AccessPolicy(keys: nil, isAdminAddress: false)
+        let decision = policy.decide(AccessQuestion(.admin, [:], authority: authority, peer: .loopback))
+        #expect((decision == .granted(keyName: nil)) == isLocal)
+    }
+
     /// A page can have the operator's browser send this.
     @Test(arguments: ["Origin", "Sec-Fetch-Site", "X-Forwarded-For", "Via", "Forwarded", "X-Real-IP"])
     func whatComesFromElsewhereIsNotLocal(field: String) throws {
@@ -145,10 +159,13 @@ struct AccessPolicyTests {
 extension AccessQuestion {
     /// From loopback or not; `isProxied` says whether a trusted proxy listens at the other end, which says that the client
     /// is on this machine.
-    fileprivate init(_ access: RouteAccess, _ fields: HTTPFields, peer: SocketAddress, isProxied: Bool = false) {
+    fileprivate init(
+        _ access: RouteAccess, _ fields: HTTPFields, authority: String? = nil, peer: SocketAddress,
+        isProxied: Bool = false
+    ) {
         let identity = Client.Identity.address(isProxied ? SocketAddress.loopback.address : peer.address)
         self.init(
-            access: access, fields: fields, peer: peer,
+            access: access, fields: fields, authority: authority, peer: peer,
             client: Client(identity: identity, isSecure: false, isProxied: isProxied))
     }
 }

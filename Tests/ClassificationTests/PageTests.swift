@@ -29,6 +29,16 @@ struct PageTests {
         #expect(!policy.contains { $0.contains("unsafe") || $0.contains("*") || $0.contains("http") })
     }
 
+    @Test func whatCannotBeReadIsNotCountedAsThePage() throws {
+        let test = try TestService()
+        defer { test.stop() }
+        let client = try test.client()
+        try client.send("XX\r\n\r\n")
+        #expect(try client.receive().status == 400)
+        #expect(try eventually { try test.metrics().requests("unmatched", 400) == 1 })
+        #expect(try test.metrics().requests("/", 400) == 0)
+    }
+
     @Test func isOneSmallFileThatLoadsNothing() throws {
         let test = try TestService()
         defer { test.stop() }

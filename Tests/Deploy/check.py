@@ -31,7 +31,7 @@ def main():
         units.check(report, binary, root)
     if "quota" in parts:
         quota.check(report, binary, root)
-    print(f"\ncheck-deploy: {report.checks - report.failures} of {report.checks} checks hold")
+    print(f"\ncheck-deploy: {report.checks - report.failures} of {report.checks} checks hold" + (f", {report.skipped} could not be made" if report.skipped else ""))
     sys.exit(report.failures > 0)
 
 

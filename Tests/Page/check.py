@@ -168,7 +168,7 @@ def what_fails(browser, binary, models, directory):
                 text = page.card(huge.name).get_by_role("alert").inner_text()
                 check("8 MB that are not taken", "too large" in text or "8.0 MB" in text, " ".join(text.split())[:110])
                 busy = {"status": 503, "headers": {"Retry-After": "2", "Content-Type": "application/problem+json"},
-                        "body": json.dumps({"title": "Overloaded", "detail": "the queue is full"})}
+                        "body": json.dumps({"title": "Overloaded", "detail": "what waits already would take 400 ms"})}
                 page.page.route("**/v1/classify*", lambda route: route.fulfill(**busy))
                 page.choose(COFFEE)
                 text = page.card("coffee.jpg").get_by_role("alert").inner_text()
