@@ -110,6 +110,9 @@ public final class ClassificationService: Sendable {
     /// Has logs go on in new files where the old ones have been renamed.
     public func reopenLogs() { watch.reopenFiles() }
 
+    /// Writes and sends what there is to tell of the requests that have ended, for three seconds at the most.
+    func flushWatchers() { watch.finish() }
+
     /// Names of the loaded models, in order; empty before `start`.
     public var modelNames: [String] { context.catalogue.runners.keys.sorted() }
 

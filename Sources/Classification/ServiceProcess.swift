@@ -115,6 +115,7 @@ public final class ServiceProcess: Sendable {
         let limit = service.settings.drainTimeoutSeconds
         queue.asyncAfter(deadline: .now() + .seconds(limit)) { [self] in
             say("drain not finished after \(limit) s: requests in flight are lost")
+            service.flushWatchers()
             say.exit(1)
         }
         service.finishDrain { [self] report in

@@ -220,7 +220,7 @@ def main():
         check("no line was lost", values[("swiftlet_log_lines_lost_total", ("log", "access"))] == 0)
         check("lines name the batch, the model and all stages", all(
             line["batch_size"] >= 1 and line["model"] == "efficientnet-lite0-int8"
-            and {"read", "decode", "queue", "compute", "encode"} <= set(line["stages_ms"]) | {"queue"} for line in lines))
+            and {"read", "decode", "resize", "queue", "compute", "encode"} <= set(line["stages_ms"]) for line in lines))
     check("the collector refused nothing", not Collector.faults, "; ".join(Collector.faults[:1]))
     check("it was asked by POST /v1/traces with application/json", Collector.types == {("/v1/traces", "application/json")})
     check_spans(Collector.spans, count)

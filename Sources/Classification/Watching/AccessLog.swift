@@ -79,7 +79,7 @@ final class AccessLog: Sendable {
             if let name = record.keyName { $0.value("key", name) }
             $0.value("method", record.method.rawValue)
             $0.value("route", record.route)
-            $0.value("path", request.shortPath)
+            $0.value("path", record.path)
             $0.value("status", record.status)
             $0.value("bytes_in", record.bodyBytes)
             $0.value("bytes_out", record.answerBytes)

@@ -13,6 +13,8 @@ struct CollectorClient: Sendable {
     let endpoint: CollectorEndpoint
     /// For all of one exchange but resolving the name.
     var timeoutNanoseconds: Int64 = 5_000_000_000
+    /// Of that, for the body of an answer whose head is there.
+    var bodyTimeoutNanoseconds: Int64 = 250_000_000
 
     /// What came of a body.
     enum Outcome: Equatable, Sendable {
@@ -30,7 +32,7 @@ struct CollectorClient: Sendable {
         do throws(SocketError) { answer = try exchange(body) } catch { return .postponed(reason: "\(error)") }
         guard let head = HeadOfAnswer(answer) else { return .postponed(reason: "the answer is no HTTP") }
         switch head.status {
-        case 200..<300: return .accepted(rejectedSpans: Self.rejectedSpans(answer[head.bodyStart...]))
+        case 200..<300: return .accepted(rejectedSpans: Self.rejectedSpans(head.body(of: answer).bytes))
         case 429, 502, 503, 504: return .postponed(reason: "status \(head.status)")
         default: return .refused(reason: "status \(head.status)")
         }
@@ -50,7 +52,7 @@ struct CollectorClient: Sendable {
 
             """
         try Self.send(Array(head.utf8) + body, on: socket, by: deadline)
-        return try Self.receive(from: socket, by: deadline)
+        return try receive(from: socket, by: deadline)
     }
 
     private static func send(_ bytes: [UInt8], on socket: borrowing Socket, by deadline: Instant) throws(SocketError) {
@@ -66,18 +68,33 @@ struct CollectorClient: Sendable {
         }
     }
 
-    /// The answer up to its end as its length tells it, or the stream's.
-    private static func receive(from socket: borrowing Socket, by deadline: Instant) throws(SocketError) -> [UInt8] {
+    /// The answer up to its end as its head tells it, or the stream's. Once the head is there, nothing fails: it says what
+    /// has become of the spans, and the body only adds to a success.
+    private func receive(from socket: borrowing Socket, by deadline: Instant) throws(SocketError) -> [UInt8] {
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while answer.count < maximumAnswerBytes {
-            if let end = HeadOfAnswer(answer)?.end, answer.count >= end { break }
+        var limit = deadline
+        var hasHead = false
+        while answer.count < Self.maximumAnswerBytes {
+            if let head = HeadOfAnswer(answer) {
+                guard 200..<300 ~= head.status, !head.body(of: answer).isComplete else { break }
+                if !hasHead {
+                    let bodyLimit = MonotonicClock().now().advanced(byNanoseconds: bodyTimeoutNanoseconds)
+                    if bodyLimit.nanoseconds(since: deadline) < 0 { limit = bodyLimit }
+                    hasHead = true
+                }
+            }
             switch buffer.withUnsafeMutableBytes({ socket.receive(into: $0) }) {
             case .bytes(let count): answer += buffer[..<count]
             case .endOfStream: return answer
             case .wouldBlock:
-                guard socket.wait(until: .readable, by: deadline) else { throw timeout(.receive) }
-            case .failed(let error): throw error
+                guard socket.wait(until: .readable, by: limit) else {
+                    if hasHead { return answer }
+                    throw Self.timeout(.receive)
+                }
+            case .failed(let error):
+                if hasHead { return answer }
+                throw error
             }
         }
         return answer
@@ -90,7 +107,7 @@ struct CollectorClient: Sendable {
     }
 
     /// What `partialSuccess` says; a number or, as the protocol has it, text.
-    private static func rejectedSpans(_ body: ArraySlice<UInt8>) -> Int {
+    private static func rejectedSpans(_ body: [UInt8]) -> Int {
         struct Answer: Decodable {
             struct PartialSuccess: Decodable {
                 var rejectedSpans = 0
@@ -116,27 +133,88 @@ struct CollectorClient: Sendable {
     }
 }
 
-/// The head of an HTTP answer, as far as it matters here.
+/// The head of an HTTP answer, as far as it matters here. Interim answers are passed over.
 private struct HeadOfAnswer {
+    private enum Framing {
+        /// Units: bytes.
+        case length(Int)
+        case chunked
+        case untilEndOfStream
+    }
+
     let status: Int
-    let bodyStart: Int
-    /// Where the body ends; nil where its length is not told.
-    let end: Int?
+    private let bodyStart: Int
+    private let framing: Framing
 
     /// - Returns: nil where the head has not come to its end, or is none.
     init?(_ bytes: [UInt8]) {
-        let blank = Array("\r\n\r\n".utf8)
-        guard let start = bytes.firstRange(of: blank)?.upperBound else { return nil }
-        let lines = String(decoding: bytes[..<start], as: UTF8.self).split(whereSeparator: \.isNewline)
-        let words = lines.first?.split(separator: " ") ?? []
-        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]) else { return nil }
-        self.status = status
-        bodyStart = start
-        let lengths = lines.dropFirst().compactMap { line -> Int? in
-            let pair = line.split(separator: ":", maxSplits: 1)
-            guard pair.count == 2, pair[0].lowercased() == "content-length" else { return nil }
-            return Int(pair[1].filter { $0 != " " && $0 != "\t" })
+        var rest = bytes[...]
+        while true {
+            guard let end = rest.firstRange(of: Self.blankLine)?.upperBound else { return nil }
+            let text = String(decoding: rest[..<end], as: UTF8.self)
+            let lines = text.split(whereSeparator: { $0.isNewline })
+            guard let first = lines.first, let status = Self.status(first) else { return nil }
+            rest = rest[end...]
+            if status < 200 { continue }
+            self.status = status
+            bodyStart = end
+            framing = status == 204 || status == 304 ? .length(0) : Self.framing(Array(lines.dropFirst()))
+            return
         }
-        end = lengths.first.flatMap { $0 >= 0 && $0 < 1 << 30 ? start + $0 : nil }
+    }
+
+    private static let lineEnd: [UInt8] = [0x0D, 0x0A]
+    private static let blankLine: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A]
+
+    private static func status(_ line: Substring) -> Int? {
+        let words = line.split(separator: " ")
+        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), words[1].utf8.count == 3,
+            words[1].utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let status = Int(words[1]), status >= 100
+        else { return nil }
+        return status
+    }
+
+    /// Source: RFC 9112, section 6.3.
+    private static func framing(_ fields: [Substring]) -> Framing {
+        var length: Int?
+        for field in fields {
+            let pair = field.split(separator: ":", maxSplits: 1)
+            guard pair.count == 2 else { continue }
+            let value = pair[1].filter { $0 != " " && $0 != "\t" }.lowercased()
+            switch pair[0].lowercased() {
+            case "transfer-encoding": return value.hasSuffix("chunked") ? .chunked : .untilEndOfStream
+            case "content-length": length = length ?? Int(value)
+            default: break
+            }
+        }
+        guard let length, length >= 0, length < 1 << 30 else { return .untilEndOfStream }
+        return .length(length)
+    }
+
+    /// The body as far as it has come, and whether that is all.
+    func body(of answer: [UInt8]) -> (bytes: [UInt8], isComplete: Bool) {
+        let rest = answer[bodyStart...]
+        switch framing {
+        case .length(let count): return (Array(rest.prefix(count)), rest.count >= count)
+        case .untilEndOfStream: return (Array(rest), false)
+        case .chunked: return Self.withoutChunks(rest)
+        }
+    }
+
+    /// What is broken counts as the end.
+    private static func withoutChunks(_ bytes: ArraySlice<UInt8>) -> (bytes: [UInt8], isComplete: Bool) {
+        var rest = bytes
+        var body: [UInt8] = []
+        while let line = rest.firstRange(of: lineEnd) {
+            let digits = rest[..<line.lowerBound].prefix { $0 != 0x3B && $0 != 0x20 && $0 != 0x09 }
+            guard let size = Int(String(decoding: digits, as: UTF8.self), radix: 16), size > 0, size < 1 << 30 else {
+                return (body, true)
+            }
+            let data = rest[line.upperBound...]
+            body += data.prefix(size)
+            guard data.count >= size + lineEnd.count else { break }
+            rest = data.dropFirst(size + lineEnd.count)
+        }
+        return (body, false)
     }
 }

@@ -8,6 +8,11 @@ import Telemetry
 struct OTLPTraces: Sendable {
     let build: BuildInformation
 
+    /// Those of RFC 9110 and PATCH; others are `_OTHER`, lest clients make up names.
+    private static let methods: Set<String> = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH",
+    ]
+
     /// How many spans `requests` become.
     static func spanCount(of requests: some Sequence<WatchedRequest>) -> Int {
         requests.reduce(0) { $0 + 1 + steps(of: $1).count }
@@ -49,13 +54,15 @@ struct OTLPTraces: Sendable {
             // Bits 8 and 9: whether it is known that the parent is another process's, and that it is.
             $0.value("flags", (trace.isSampled ? 1 : 0) | (trace.parent == nil ? 0x100 : 0x300))
             let hasRoute = record.route.hasPrefix("/")
-            $0.value("name", hasRoute ? "\(record.method) \(record.route)" : "\(record.method)")
+            let method = methods.contains(record.method.rawValue) ? record.method.rawValue : nil
+            let name = method ?? "HTTP"
+            $0.value("name", hasRoute ? "\(name) \(record.route)" : name)
             $0.value("kind", 2)
             $0.times(request.started.nanoseconds, request.nanoseconds)
             $0.array("attributes") {
-                $0.attribute("http.request.method", record.method.rawValue)
+                $0.attribute("http.request.method", method ?? "_OTHER")
                 if hasRoute { $0.attribute("http.route", record.route) }
-                $0.attribute("url.path", request.shortPath)
+                $0.attribute("url.path", record.path)
                 $0.attribute("http.response.status_code", record.status)
                 $0.attribute("http.request.body.size", record.bodyBytes)
                 $0.attribute("http.response.body.size", record.answerBytes)

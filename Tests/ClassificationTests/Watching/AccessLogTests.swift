@@ -1,4 +1,5 @@
 import FoundationEssentials
+import HTTPTypes
 import Parallelism
 import TestSupport
 import Testing
@@ -138,5 +139,24 @@ struct AccessLogTests {
             record: record, trace: nil, started: WallTime(nanoseconds: 1_500_000_000), clock: clock)
         let line = try decodeJSON(Line.self, Array(AccessLog.line(request).utf8))
         #expect(line.path.utf8.count < 1030 && line.time == "1970-01-01T00:00:01.500Z" && line.duration_ms == 1.5)
+    }
+
+    @Test func whatWaitsHoldsNothingLongThatAClientSent() throws {
+        let method = try #require(HTTPRequest.Method(String(repeating: "A", count: 8000)))
+        let record = RequestRecord(
+            route: "unmatched", method: method, status: 404, seconds: 0.0015, stages: [], requestID: "x",
+            path: "/" + String(repeating: "a", count: 7500), traceParent: String(repeating: "0", count: 7000))
+        let request = WatchedRequest(record: record, trace: nil, started: .now, clock: WallClock(ManualClock()))
+        #expect(request.record.traceParent == nil && request.record.path.utf8.count <= 1024 + 3)
+        #expect(request.record.method.rawValue.utf8.count == 32)
+        #expect(AccessLog.line(request).utf8.count < 2048)
+    }
+
+    @Test func linesAreWrittenThoughTheServiceHasNotDrained() throws {
+        let test = try TestService { $0.accessLog = path }
+        defer { test.stop() }
+        _ = try test.exchange("GET", "/v1/models")
+        test.service.flushWatchers()
+        #expect(try lines().count == 1)
     }
 }

@@ -53,12 +53,16 @@ final class TestCollector: @unchecked Sendable {  // `descriptor` is not changed
     private let queue = DispatchQueue(label: "test.collector")
     private let state: Lock<(heads: [String], bodies: [[UInt8]], statuses: [Int])>
     private let answer: String
+    /// Sent as it is; the connection stays open until the client leaves.
+    private let rawAnswer: String?
 
     /// - Parameters:
     ///   - statuses: of the first answers; then 200.
     ///   - answer: the body of each answer.
-    init(statuses: [Int] = [], answer: String = "{}") {
+    ///   - rawAnswer: head and body of each, instead.
+    init(statuses: [Int] = [], answer: String = "{}", rawAnswer: String? = nil) {
         self.answer = answer
+        self.rawAnswer = rawAnswer
         state = Lock(([], [], statuses))
         #if canImport(Glibc)
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -122,8 +126,11 @@ final class TestCollector: @unchecked Sendable {  // `descriptor` is not changed
         }
         let text =
             "HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\nContent-Length: \(answer.utf8.count)\r\n\r\n"
-        let bytes = Array((text + answer).utf8)
+        let bytes = Array((rawAnswer ?? text + answer).utf8)
         _ = bytes.withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        guard rawAnswer != nil else { return }
+        var byte: UInt8 = 0
+        _ = recv(connection, &byte, 1, 0)
     }
 
     var endpoint: String { "http://127.0.0.1:\(port)/v1/traces" }

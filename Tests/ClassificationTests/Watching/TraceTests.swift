@@ -1,4 +1,5 @@
 import Dispatch
+import HTTPTypes
 import Logging
 import Parallelism
 import Telemetry
@@ -153,6 +154,46 @@ struct TraceTests {
         #expect(try outcome([503]) == .postponed(reason: "status 503"))
         #expect(try outcome([429]) == .postponed(reason: "status 429"))
         #expect(try outcome([400]) == .refused(reason: "status 400"))
+    }
+
+    /// All leave the connection open.
+    @Test(arguments: [
+        ("204 No Content\r\n\r\n", 0), ("200 OK\r\n\r\n{}", 0),
+        ("200 OK\r\n\r\n{\"partialSuccess\":{\"rejectedSpans\":2}}", 2),
+        (
+            "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + "12;a=b\r\n{\"partialSuccess\":\r\n16\r\n{\"rejectedSpans\":\"3\"}}\r\n0\r\n\r\n", 3
+        ),
+        ("200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", 0), ("200 OK\r\nContent-Length: 9\r\n\r\n{}", 0),
+        ("100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\n\r\n", 0),
+    ]) func theStatusDecidesThoughTheAnswerHasNoEnd(answer: String, rejectedSpans: Int) throws {
+        let collector = TestCollector(rawAnswer: "HTTP/1.1 \(answer)")
+        let client = CollectorClient(
+            endpoint: try #require(CollectorEndpoint(collector.endpoint)), bodyTimeoutNanoseconds: 50_000_000)
+        #expect(client.post([0x7B, 0x7D]) == .accepted(rejectedSpans: rejectedSpans))
+        #expect(collector.heads.count == 1)
+    }
+
+    @Test(arguments: ["20", "0200", "+20", "2x0"]) func aStatusHasThreeDigits(status: String) throws {
+        let collector = TestCollector(rawAnswer: "HTTP/1.1 \(status) X\r\n\r\n")
+        let client = CollectorClient(
+            endpoint: try #require(CollectorEndpoint(collector.endpoint)), timeoutNanoseconds: 100_000_000)
+        guard case .postponed = client.post([0x7B, 0x7D]) else {
+            Issue.record("taken for a status")
+            return
+        }
+    }
+
+    @Test func methodsThatClientsMakeUpAreOther() throws {
+        var made = request()
+        let method = try #require(HTTPRequest.Method(String(repeating: "A", count: 8000)))
+        let record = RequestRecord(
+            route: "/x", method: method, status: 405, seconds: 0.001, stages: [], requestID: "r")
+        made = WatchedRequest(record: record, trace: made.trace, started: .now, clock: made.clock)
+        let traces = OTLPTraces(build: BuildInformation(version: "1", revision: "a"))
+        let export = try decodeJSON(TestCollector.Export.self, traces.json([made]))
+        let span = try #require(export.resourceSpans.first?.scopeSpans.first?.spans.first)
+        #expect(span.name == "HTTP /x" && span["http.request.method"] == "_OTHER")
     }
 
     @Test func aCollectorThatNeverAnswersIsGivenUp() throws {
