@@ -1,3 +1,4 @@
+import Classification
 import FoundationEssentials
 import Tensors
 
@@ -22,27 +23,43 @@ struct GoldenImages: Codable, Equatable {
 
     static let fileName = "selftest.json"
     static let predictionCount = 5
+    // Who brings a model need not be trusted.
     private static let maximumBytes = 16 << 20
+    private static let maximumImages = 32
+    private static let maximumNameBytes = 256
 
     /// - Returns: nil where there is no such file.
     /// - Throws: `GoldenFault`.
     init?(path: String) throws(GoldenFault) {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        let bytes: [UInt8]
-        do throws(ImageSourceError) { bytes = try ImageSource.file(path).read() } catch {
+        let file: MappedFile
+        do throws(TensorFileError) { file = try MappedFile(path: path) } catch {
             throw GoldenFault(path: path, reason: "\(error)")
         }
-        guard bytes.count <= Self.maximumBytes else {
-            throw GoldenFault(path: path, reason: "\(bytes.count) bytes are more than \(Self.maximumBytes)")
+        guard file.count <= Self.maximumBytes else {
+            throw GoldenFault(path: path, reason: "\(file.count) bytes are more than \(Self.maximumBytes)")
         }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        do { self = try decoder.decode(Self.self, from: Data(bytes)) } catch {
+        do { self = try decoder.decode(Self.self, from: file.withBytes { Data($0) }) } catch {
             throw GoldenFault(
                 path: path, reason: "is not weights_sha256 and images, each with name, b64 and predictions")
         }
-        for image in images where image.predictions.isEmpty {
-            throw GoldenFault(path: path, reason: "'\(image.name)' has no predictions")
+        guard images.count <= Self.maximumImages else {
+            throw GoldenFault(path: path, reason: "\(images.count) images are more than \(Self.maximumImages)")
+        }
+        for (index, image) in images.enumerated() {
+            guard image.name.utf8.count <= Self.maximumNameBytes,
+                !image.name.unicodeScalars.contains(where: LogValue.isUnsafe)
+            else {
+                throw GoldenFault(
+                    path: path,
+                    reason:
+                        "the name of image \(index) is longer than \(Self.maximumNameBytes) bytes or moves the cursor")
+            }
+            guard !image.predictions.isEmpty else {
+                throw GoldenFault(path: path, reason: "'\(image.name)' has no predictions")
+            }
         }
     }
 

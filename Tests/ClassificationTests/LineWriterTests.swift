@@ -120,6 +120,7 @@ struct LineWriterTests {
             ("word", "word"), ("[\"a\", \"b\"]", #""[\"a\", \"b\"]""#), ("two words", "\"two words\""), ("", "\"\""),
             ("a=b", "\"a=b\""), ("a\nb\tc\rd", #""a\nb\tc\rd""#), (#"\"#, #""\\""#), ("\u{1B}[0m", #""\u001b[0m""#),
             ("é/-.:'", "é/-.:'"),
+            ("a\u{2028}b\u{9B}", #""a\u2028b\u009b""#), ("\u{85}\u{202E}", #""\u0085\u202e""#),
         ])
     func quotesValuesThatAreNoWord(value: String, text: String) { #expect(LogValue.text(value) == text) }
 

@@ -2,6 +2,12 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 struct SelftestCommandTests {
     struct Report: Decodable {
         struct Model: Decodable {
@@ -100,11 +106,32 @@ struct SelftestCommandTests {
         #expect(again.status == 0 && model.has_golden && model.images.map(\.name) == ["a.jpg"])
     }
 
-    @Test(arguments: ["", "{}", #"{"weights_sha256": "", "images": [{"name": "a", "b64": "", "predictions": []}]}"#])
+    private static func file(named name: String, count: Int = 1, predictions: String = #"{"index":0,"logit":1}"#)
+        -> String
+    {
+        let image = #"{"name": "\#(name)", "b64": "", "predictions": [\#(predictions)]}"#
+        let images = Array(repeating: image, count: count).joined(separator: ",")
+        return #"{"weights_sha256": "", "images": [\#(images)]}"#
+    }
+
+    @Test(
+        arguments: [
+            "", "{}", file(named: "a", predictions: ""), file(named: "a", count: 33),
+            file(named: String(repeating: "a", count: 257)), file(named: #"a\u001b[2J"#), file(named: #"a\u2028b"#),
+        ])
     func aFileThatCannotBeReadIsNamed(text: String) throws {
         try copyModel()
         try directory.write(text.utf8, to: "models/m/1/selftest.json")
         let run = try CommandRun("selftest", directory: directory)
         #expect(run.status == 1 && run.errors.contains("models/m/1/selftest.json"), "\(run.errors)")
+    }
+
+    @Test func aPipeInItsPlaceIsNotWaitedFor() throws {
+        try copyModel()
+        let path = "\(directory.path)/models/m/1/selftest.json"
+        try FileManager.default.removeItem(atPath: path)
+        #expect(mkfifo(path, 0o600) == 0)
+        let run = try CommandRun("selftest", directory: directory)
+        #expect(run.status == 1 && run.errors.contains("is not a regular file"), "\(run.errors)")
     }
 }
