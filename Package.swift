@@ -9,9 +9,10 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-/// The commit that is built, for `swiftlet --version`; `+` marks a work tree with changes.
+/// The commit that is built, for `swiftlet --version`; `+` marks a work tree with changes. An image is built without one.
 let commit =
-    Context.gitInformation.map { $0.currentCommit.prefix(12) + ($0.hasUncommittedChanges ? "+" : "") } ?? "unknown"
+    Context.environment["SWIFTLET_COMMIT"]
+    ?? Context.gitInformation.map { $0.currentCommit.prefix(12) + ($0.hasUncommittedChanges ? "+" : "") } ?? "unknown"
 
 let package = Package(
     name: "swiftlet",
@@ -61,7 +62,8 @@ let package = Package(
                 "Batching", "COpenSSL", "Checkpoints", "HTTPServer", "Imaging", "Inference", "OpenInference",
                 "Telemetry",
                 configuration, deque,
-            ]),
+            ],
+            resources: [.embedInCode("Page/page.html")]),
 
         // Command line
         .target(name: "CBuildInfo", cSettings: [.define("SWIFTLET_COMMIT", to: "\"\(commit)\"")]),
@@ -80,7 +82,8 @@ let package = Package(
             dependencies: ["CAllocations", "CZlib", "Classification", "HTTPServer", "TestSupport", httpTypes, logging]),
         .testTarget(name: "EfficientNetTests", dependencies: ["EfficientNet", "TestSupport"]),
         .testTarget(
-            name: "FuzzTests", dependencies: ["Checkpoints", "Classification", "HTTP", "HTTPServer", "TestSupport"]),
+            name: "FuzzTests",
+            dependencies: ["Checkpoints", "Classification", "HTTP", "HTTPServer", "OpenInference", "TestSupport"]),
         .testTarget(
             name: "HTTPServerTests", dependencies: ["CAllocations", "CZlib", "HTTPServer", "TestSupport", httpTypes]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport", httpTypes]),

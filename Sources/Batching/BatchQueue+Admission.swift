@@ -20,8 +20,8 @@ extension BatchQueue {
     /// What counts is the work before the request, not its own: a request of many elements is as welcome as one of one.
     /// Two elements a worker are always let in, so that none runs dry, however long one takes.
     ///
-    /// - Throws: `queueFull` where fewer places are free, or the elements before this request are predicted to take
-    ///   longer than `maxQueueWaitMilliseconds`; `deadline` where the last of its own would be ready too late, in an
+    /// - Throws: `queueFull` where fewer places are free; `waitTooLong` where the elements before this request are
+    ///   predicted to take longer than `maxQueueWaitMilliseconds`; `deadline` where the last of its own would be ready too late, in an
     ///   idle queue only where the deadline has passed.
     func check(
         _ count: Int, deadline: Instant?, priority: Priority, elsewhere: PendingWork, now: Instant
@@ -36,7 +36,8 @@ extension BatchQueue {
         if configuration.maxQueueWaitMilliseconds > 0, wait > configuration.maxQueueWaitNanoseconds,
             work.count >= 2 * workerCount
         {
-            throw .queueFull(retryAfterNanoseconds: nanosecondsUntilEmpty(elsewhere: elsewhere))
+            throw .waitTooLong(
+                nanoseconds: wait, retryAfterNanoseconds: nanosecondsUntilEmpty(elsewhere: elsewhere))
         }
         guard let deadline else { return }
         // Nothing that runs could correct an estimate that refuses everything: an idle queue tries.

@@ -72,7 +72,7 @@ public final class Batcher<Element: Sendable>: Sendable {
 
     /// Takes a place for each of a request's elements, before any of them is prepared.
     ///
-    /// - Throws: `queueFull` where fewer places are free, or where recent batches say that its turn would come too late;
+    /// - Throws: `queueFull` where fewer places are free, `waitTooLong` where recent batches say that its turn would come too late;
     ///   `deadline` where they say that the answer would. Nothing is taken then.
     /// - Parameter isLong: whether the elements are prepared in a line of their own, which nobody else waits for.
     /// - Precondition: `places` is at least 1.
@@ -187,9 +187,11 @@ extension Batcher {
         let start = clock.now()
         runBatch(batch.elements, batch.reason)
         let end = clock.now()
+        let waits = batch.waitNanoseconds.sorted()
         let record = BatchRecord(
-            size: batch.elements.count, reason: batch.reason, longestWaitNanoseconds: batch.waitNanoseconds.max() ?? 0,
-            computeNanoseconds: end.nanoseconds(since: start))
+            size: waits.count, reason: batch.reason, longestWaitNanoseconds: waits[waits.count - 1],
+            computeNanoseconds: end.nanoseconds(since: start), shortestWaitNanoseconds: waits[0],
+            medianWaitNanoseconds: waits[(waits.count - 1) / 2], start: start)
         perform(withQueue { queue, _ in queue.endBatch(record, now: end) })
     }
 }

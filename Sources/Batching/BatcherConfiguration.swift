@@ -1,3 +1,5 @@
+import Parallelism
+
 /// The limits of a batcher.
 public struct BatcherConfiguration: Equatable, Sendable {
     /// How many elements a batch has at most.
@@ -52,8 +54,10 @@ public enum FlushReason: String, CaseIterable, Sendable {
 
 /// Why places were refused, and after which time it is worth trying again.
 public enum ReservationRefusal: Error, Equatable, Sendable {
-    /// Not as many places are free, or too much work lies before.
+    /// Not as many places are free.
     case queueFull(retryAfterNanoseconds: Int64)
+    /// What lies before would take `nanoseconds`, which is longer than anybody is to wait.
+    case waitTooLong(nanoseconds: Int64, retryAfterNanoseconds: Int64)
     /// The answer could not be ready before the deadline.
     case deadline(retryAfterNanoseconds: Int64)
 }
@@ -64,5 +68,10 @@ public struct BatchRecord: Equatable, Sendable {
     public var reason: FlushReason
     /// The wait of the element that had waited longest, from its entry into the queue to the start.
     public var longestWaitNanoseconds: Int64
+    /// From the start until its last element's result had been handed over.
     public var computeNanoseconds: Int64
+    public var shortestWaitNanoseconds: Int64 = 0
+    /// Of an even number, the lower of the two in the middle.
+    public var medianWaitNanoseconds: Int64 = 0
+    public var start = Instant(nanoseconds: 0)
 }

@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-/// A directory of models: `<name>/<version>/model.json`, with the weights and labels beside it.
+/// A directory of models: `<name>/<version>/model.json`, with the weights and labels beside it. Or of one model alone, as
+/// storage of a cluster is often mounted: `<version>/model.json`, or just `model.json`, which is then version 1.
 ///
 /// Versions are positive whole numbers. Plain files, what begins with a dot, and other directories are passed over, so that a model may
 /// be copied to `.name` and renamed when complete. Names that come from outside are only compared with those that are
@@ -8,7 +9,13 @@ import FoundationEssentials
 public struct ModelRepository: Sendable {
     public let directory: String
 
-    public init(directory: String) { self.directory = directory }
+    /// What the model is called where the directory has one alone; empty means as the directory.
+    private let modelName: String
+
+    public init(directory: String, modelName: String = "") {
+        self.directory = directory
+        self.modelName = modelName
+    }
 
     /// One version of a model, not yet opened.
     public struct Entry: Hashable, Sendable {
@@ -26,7 +33,7 @@ public struct ModelRepository: Sendable {
     }
 
     /// What is there.
-    /// - Throws: `repository` where the directory cannot be listed.
+    /// - Throws: `repository` where the directory cannot be listed, or has one model alone that has no name.
     public func contents() throws(CheckpointError) -> Contents {
         var contents = Contents()
         for name in try Self.subdirectories(of: directory).sorted() {
@@ -44,7 +51,7 @@ public struct ModelRepository: Sendable {
                 continue
             }
             for written in inside.sorted() {
-                if let version = Int(written), version > 0, String(version) == written {
+                if let version = Self.version(written) {
                     versions.append(version)
                 } else {
                     contents.passedOver.append(
@@ -54,7 +61,28 @@ public struct ModelRepository: Sendable {
             if versions.isEmpty { contents.passedOver.append("\(path) is passed over: it has no version, such as 1/") }
             contents.entries += versions.sorted().map { Entry(name: name, version: $0, directory: "\(path)/\($0)") }
         }
+        // Only then, so that a misplaced file hides no model.
+        if contents.entries.isEmpty, let lone = try loneModel() { return Contents(entries: lone) }
         return contents
+    }
+
+    /// The versions of the one model that the directory itself is; nil where it is none.
+    private func loneModel() throws(CheckpointError) -> [Entry]? {
+        func hasDescription(_ path: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/model.json") }
+        var versions = try Self.subdirectories(of: directory).compactMap(Self.version).sorted()
+            .map { (number: $0, path: "\(directory)/\($0)") }.filter { hasDescription($0.path) }
+        if versions.isEmpty, hasDescription(directory) { versions = [(1, directory)] }
+        guard !versions.isEmpty else { return nil }
+        let name = modelName.isEmpty ? directory.split(separator: "/").last.map(String.init) ?? "" : modelName
+        guard Self.isModelName(name), !name.hasPrefix(".") else {
+            throw .repository(path: directory, reason: "has one model alone, whose name 'model' must say")
+        }
+        return versions.map { Entry(name: name, version: $0.number, directory: $0.path) }
+    }
+
+    private static func version(_ written: String) -> Int? {
+        guard let version = Int(written), version > 0, String(version) == written else { return nil }
+        return version
     }
 
     /// The models that are there, by name, then by version.

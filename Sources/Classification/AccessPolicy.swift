@@ -1,6 +1,7 @@
 import HTTPServer
 import HTTPTypes
 import Parallelism
+import Transport
 
 /// The keys in force, which can be replaced.
 final class KeyRing: Sendable {
@@ -38,9 +39,22 @@ struct AccessPolicy: Sendable {
     }
 
     /// From the same machine, as far as can be seen: what a proxy has passed on is somebody else's, and so is what a page
-    /// has a browser send, whatever machine the browser runs on.
+    /// has a browser send, whatever machine the browser runs on. Nothing that fields say makes a request a local one.
     private func isLocal(_ question: AccessQuestion) -> Bool {
-        question.peer?.isLoopback == true && !Self.foreignFields.contains { question.fields[$0] != nil }
+        question.peer?.isLoopback == true && !question.client.isProxied
+            && !Self.foreignFields.contains { question.fields[$0] != nil } && Self.isNoName(question.authority)
+    }
+
+    /// Whether a host is `localhost`, an address, or missing. A name may be one that a page's owner has had point here
+    /// (DNS rebinding): to the browser the page and this server are then one, and it tells nothing of the page.
+    private static func isNoName(_ authority: String?) -> Bool {
+        guard let authority = authority?.utf8 else { return true }
+        let isBracketed = authority.first == UInt8(ascii: "[")
+        let end = authority.firstIndex(of: isBracketed ? UInt8(ascii: "]") : UInt8(ascii: ":"))
+        guard let host = String(authority[..<(end ?? authority.endIndex)].dropFirst(isBracketed ? 1 : 0)) else {
+            return false
+        }
+        return host.lowercased() == "localhost" || IPAddress(host) != nil
     }
 
     private static let foreignFields = ["Origin", "Sec-Fetch-Site", "Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"]
@@ -64,7 +78,8 @@ struct AccessPolicy: Sendable {
             return .refused(
                 AccessRefusal(
                     status: .forbidden, detail: "The key '\(entry.name)' lacks the right '\(right.rawValue)'.",
-                    fields: [.wwwAuthenticate: "Bearer realm=\"swiftlet\", error=\"insufficient_scope\""]))
+                    fields: [.wwwAuthenticate: "Bearer realm=\"swiftlet\", error=\"insufficient_scope\""],
+                    keyName: entry.name))
         }
         return .granted(keyName: entry.name)
     }

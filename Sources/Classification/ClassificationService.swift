@@ -15,10 +15,11 @@ public final class ClassificationService: Sendable {
     let models: LiveModels
     private let server: Server
     private let credentials: Credentials
+    private let watch: RequestWatch
 
     /// - Throws: `KernelError` where the forced instruction set is not this machine's; `TLSError`, `APIKeysError` or
     ///   `ServiceStartError` where certificates and keys cannot be used; `SettingsError` where `modelVersions` is no
-    ///   policy.
+    ///   policy; `LogFileError` where the access log cannot be written.
     public init(
         settings: Settings, build: BuildInformation, logger: Logger, clock: any Clock = MonotonicClock()
     ) throws {
@@ -28,14 +29,19 @@ public final class ClassificationService: Sendable {
         context = ServiceContext(settings: settings, metrics: metrics, clock: clock)
         credentials = try Credentials(settings, logger: logger)
         if let tls = credentials.tls { metrics.watch(tls) }
+        metrics.watch(context.pool)
         models = try LiveModels(context, table: table, logger: logger)
         var observer = ServerObserver()
         observer.requestStarted = { _ in metrics.requestStarted() }
-        observer.requestFinished = { metrics.requestFinished($0, wasStarted: $1) }
+        let configuration = ServerConfiguration(settings)
+        let watch = try RequestWatch(
+            settings, metrics: metrics, untracedRoutes: configuration.uncountedRoutes, logger: logger, clock: clock)
+        self.watch = watch
+        observer.requestFinished = { watch.finished($0, wasStarted: $1) }
         observer.rejected = { metrics.reject($0) }
         observer.handshakeFinished = { metrics.handshakeFinished($0) }
         server = Server(
-            configuration: ServerConfiguration(settings), listeners: Self.listeners(context, models, credentials),
+            configuration: configuration, listeners: Self.listeners(context, models, credentials),
             clock: clock,
             observer: observer, logger: logger, errorBody: serviceErrorBody)
     }
@@ -54,7 +60,11 @@ public final class ClassificationService: Sendable {
     }
 
     /// Loads what has changed in the repository and lets go of what is gone, without losing a request. Returns at once.
-    public func reloadModels() { models.request(.reload) }
+    ///
+    /// - Parameter completion: called once, on any thread.
+    public func reloadModels(_ completion: @escaping @Sendable () -> Void = {}) {
+        models.request(.reload) { _ in completion() }
+    }
 
     private func listen() throws(ServiceStartError) -> SocketAddress {
         do throws(ListenError) { return try server.start() } catch { throw .cannotListen(error) }
@@ -69,7 +79,7 @@ public final class ClassificationService: Sendable {
             host: settings.host, port: settings.port, router: Routes.router(context, models, policy),
             tls: credentials.tls,
             authorizer: policy.decide, crossOrigin: settings.crossOriginPolicy,
-            maximumConnections: settings.maxConnections)
+            trustedProxies: settings.proxies, maximumConnections: settings.maxConnections)
         guard let address = ListenAddress(settings.adminAddress) else { return [main] }
         let adminPolicy = AccessPolicy(keys: credentials.keys, isAdminAddress: true)
         return [
@@ -77,6 +87,7 @@ public final class ClassificationService: Sendable {
             Listener(
                 host: address.host, port: address.port, router: Routes.adminRouter(context, models, adminPolicy),
                 tls: settings.adminTls == "on" ? credentials.tls : nil, authorizer: adminPolicy.decide,
+                trustedProxies: settings.proxies,
                 maximumConnections: maximumAdminConnections),
         ]
     }
@@ -96,6 +107,12 @@ public final class ClassificationService: Sendable {
     /// force, and is logged.
     public func reloadCredentials() { credentials.reload() }
 
+    /// Has logs go on in new files where the old ones have been renamed.
+    public func reopenLogs() { watch.reopenFiles() }
+
+    /// Writes and sends what there is to tell of the requests that have ended, for three seconds at the most.
+    func flushWatchers() { watch.finish() }
+
     /// Names of the loaded models, in order; empty before `start`.
     public var modelNames: [String] { context.catalogue.runners.keys.sorted() }
 
@@ -109,15 +126,17 @@ public final class ClassificationService: Sendable {
         server.beginDrain()
     }
 
-    /// Takes what waits to be accepted, stops listening, answers every request that has begun, and stops the workers.
+    /// Takes what waits to be accepted, stops listening, answers every request that has begun, stops the workers, and
+    /// writes and sends what there is to tell of the requests, for three seconds at the most.
     ///
     /// - Parameter completion: called once, on any thread.
     public func finishDrain(_ completion: @escaping @Sendable (DrainReport) -> Void) {
         models.close()
         for runner in context.catalogue.all { runner.batcher.drain() }
-        server.finishDrain { [context] report in
+        server.finishDrain { [context, watch] report in
             DispatchQueue.global().async {
                 context.pool.shutdown()
+                watch.finish()
                 completion(report)
             }
         }

@@ -73,7 +73,7 @@ private final class Farewell: Sendable {
 extension MappedFile {
     /// In lower-case hexadecimal.
     /// - Complexity: linear in the size of the file.
-    var sha256: String {
+    public var sha256: String {
         withBytes { bytes in
             var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
             var count: UInt32 = 0

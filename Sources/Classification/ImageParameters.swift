@@ -9,6 +9,8 @@ struct ImageParameters: Equatable, Sendable {
     var model: String?
     var version: Int?
     var topK: Int?
+    /// Of how many classes a class-activation map is asked for, by `explain`; nil where for none.
+    var mapCount: Int?
     /// `X-Request-Deadline-Ms`, counted from the request's first byte.
     var deadlineMilliseconds: Int?
     /// `X-Request-Priority`.
@@ -20,7 +22,7 @@ struct ImageParameters: Equatable, Sendable {
     static let priorityField = HTTPField.Name("X-Request-Priority")!
     static let deadlineField = HTTPField.Name("X-Request-Deadline-Ms")!
 
-    /// - Parameter takesTopK: whether `top_k` is one of the route's parameters.
+    /// - Parameter takesTopK: whether `top_k` and what explains predictions are among the route's parameters.
     /// - Throws: `badParameter` for a value that is no positive whole number, and for a parameter that does not exist
     ///   or stands twice.
     init(_ request: Request, takesTopK: Bool) throws(ServiceFailure) {
@@ -29,18 +31,35 @@ struct ImageParameters: Equatable, Sendable {
             case "model" where model == nil: model = item.value
             case "version" where version == nil: version = try Self.positive(item.name, item.value)
             case "top_k" where takesTopK && topK == nil: topK = try Self.positive(item.name, item.value)
+            case "explain" where takesTopK && mapCount == nil: mapCount = try Self.mapCount(item.value)
             case "model", "version": throw .badParameter(name: item.name, reason: "is given twice")
-            case "top_k" where takesTopK: throw .badParameter(name: item.name, reason: "is given twice")
+            case "top_k" where takesTopK, "explain" where takesTopK:
+                throw .badParameter(name: item.name, reason: "is given twice")
             default:
                 throw .badParameter(
                     name: item.name,
-                    reason: "no such parameter; there are model\(takesTopK ? ", version and top_k" : " and version")")
+                    reason: "no such parameter; there are "
+                        + (takesTopK ? "model, version, top_k and explain" : "model and version"))
             }
         }
         deadlineMilliseconds = try Self.deadlineMilliseconds(request)
         if let value = request.fields[Self.priorityField] {
             priority = Priority(requested: value == "0" ? 0 : try Self.positive("X-Request-Priority", value))
         }
+    }
+
+    /// Maps that one image may have: about what the image itself costs, in int8, and some ten kilobytes.
+    static let maximumMaps = 5
+
+    /// What `explain` asks for: `cam`, or `cam:N`.
+    private static func mapCount(_ text: String) throws(ServiceFailure) -> Int {
+        if text == "cam" { return 1 }
+        let digits = text.hasPrefix("cam:") ? text.dropFirst("cam:".count) : ""
+        guard digits.utf8.count == 1, let count = Int(digits), (1...maximumMaps).contains(count) else {
+            throw .badParameter(
+                name: "explain", reason: "'\(text)' is not known; there is cam, and cam:1 to cam:\(maximumMaps)")
+        }
+        return count
     }
 
     /// What the field says that every inference route reads.

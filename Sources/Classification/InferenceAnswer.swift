@@ -9,6 +9,8 @@ protocol InferenceAnswer: Sendable {
     var wantsLogits: Bool { get }
     /// Whether the pooled features before the classifier are wanted.
     var wantsFeatures: Bool { get }
+    /// Of how many of each image's likeliest classes a class-activation map is wanted.
+    var mapCount: Int { get }
     /// Whether an image that cannot be read is one entry among several, or the request's failure.
     var allowsFailures: Bool { get }
 
@@ -16,6 +18,10 @@ protocol InferenceAnswer: Sendable {
     ///
     /// - Throws: `badTensor` where a result cannot be said in the form asked for.
     func response(_ outcomes: [ImageOutcome], model: ClassifierModel) throws(ServiceFailure) -> Response
+}
+
+extension InferenceAnswer {
+    var mapCount: Int { 0 }
 }
 
 /// What has come of one image.
@@ -30,6 +36,8 @@ struct ImageResult: Sendable {
     /// Empty where nobody wants them, as `features` are.
     var logits: [Float]
     var features: [Float]
+    /// The likeliest class's first, as many as were asked for.
+    var maps: [ActivationMap]
     /// Of the picture as it was sent. Units: pixels.
     var width: Int
     var height: Int
@@ -40,4 +48,5 @@ struct ImageOutput: Sendable {
     var logits: [Float]
     /// Empty where nobody in the batch wants them.
     var features: [Float]
+    var maps: [ActivationMap] = []
 }

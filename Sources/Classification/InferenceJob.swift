@@ -32,6 +32,9 @@ final class InferenceJob: Sendable {
         var computeNanoseconds: Int64 = 0
         /// Of the image that was computed last.
         var parts = InferenceStatistics.Parts()
+        var batchSize = 0
+        /// Empty where nobody keeps notes.
+        var steps: [InferenceNote.Step] = []
         var isCancelled = false
         /// Let go with the answer.
         var reservation: Reservation<PendingImage>?
@@ -137,18 +140,22 @@ final class InferenceJob: Sendable {
     }
 
     /// Takes the result of an image, whose batch ran from `start` to `end`.
-    func finish(_ image: PendingImage, output: ImageOutput, start: Instant, end: Instant) {
+    func finish(_ image: PendingImage, output: ImageOutput, start: Instant, end: Instant, batchSize: Int) {
         let predictions = Prediction.top(answer.topK, logits: output.logits)
         // All of them, as they are divided by one sum; of what is sent itself, each.
         let isFinite =
             predictions[0].probability.isFinite && (!answer.wantsLogits || output.logits.allSatisfy(\.isFinite))
             && (!answer.wantsFeatures || output.features.allSatisfy(\.isFinite))
+            && output.maps.allSatisfy { $0.values.allSatisfy(\.isFinite) }
         // What numbers of the client's lead to is the client's.
         guard isFinite || image.isPlanar else { return fail(image.index, .resultNotFinite) }
         if isFinite { runner.metrics.topProbability.observe(Double(predictions[0].probability)) }
         let waited = image.waitedNanoseconds + start.nanoseconds(since: image.enqueued)
         let computed = end.nanoseconds(since: start)
+        let steps = service.keepsNotes ? InferenceNote.steps(of: image, start: start, end: end) : []
         state.withLock { state in
+            state.batchSize = batchSize
+            state.steps = steps
             state.queueNanoseconds = max(state.queueNanoseconds, waited)
             state.computeNanoseconds = max(state.computeNanoseconds, computed)
             state.parts = InferenceStatistics.Parts(
@@ -160,7 +167,8 @@ final class InferenceJob: Sendable {
             .result(
                 ImageResult(
                     predictions: predictions, logits: answer.wantsLogits ? output.logits : [],
-                    features: answer.wantsFeatures ? output.features : [], width: image.prepared.width,
+                    features: answer.wantsFeatures ? output.features : [], maps: output.maps,
+                    width: image.prepared.width,
                     height: image.prepared.height)))
     }
 
@@ -182,9 +190,23 @@ final class InferenceJob: Sendable {
         guard let finished else { return }
         var response = response(finished)
         response.tell(madeBy: runner.model)
+        if service.keepsNotes { response.note = note(finished, response) }
         // Before the answer: who has it may send the next request, which needs a place.
         state.withLock { $0.reservation.take() }?.release()
         responder.respond(response)
+    }
+
+    private func note(_ state: State, _ response: Response) -> InferenceNote {
+        var steps = state.steps
+        if let encode = response.stages.last, encode.name == "encode" {
+            let nanoseconds = Int64(encode.seconds * 1e9)
+            steps.append(
+                InferenceNote.Step(
+                    name: .encode, start: service.clock.now().advanced(byNanoseconds: -nanoseconds),
+                    nanoseconds: nanoseconds))
+        }
+        return InferenceNote(
+            model: runner.model, imageCount: imageCount, batchSize: state.batchSize, steps: steps)
     }
 
     private func response(_ state: State) -> Response {

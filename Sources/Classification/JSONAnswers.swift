@@ -4,12 +4,16 @@ import HTTPServer
 /// The answer of `/v1/classify`.
 struct ClassificationAnswer: InferenceAnswer {
     let topK: Int
+    let mapCount: Int
     var wantsLogits: Bool { false }
     var wantsFeatures: Bool { false }
     var allowsFailures: Bool { true }
 
-    func response(_ outcomes: [ImageOutcome], model: ClassifierModel) -> Response {
-        .results(outcomes, model: model, bytesPerImage: 64 + topK * 96) { result, json in
+    func response(_ outcomes: [ImageOutcome], model: ClassifierModel) throws(ServiceFailure) -> Response {
+        let explanations = try explanations(of: outcomes, preprocessing: model.preprocessing)
+        return .results(
+            outcomes, model: model, bytesPerImage: 64 + topK * 96 + mapCount * 8192
+        ) { index, result, json in
             json.value("width", result.width)
             json.value("height", result.height)
             json.array("predictions") {
@@ -21,6 +25,7 @@ struct ClassificationAnswer: InferenceAnswer {
                     }
                 }
             }
+            if mapCount > 0 { json.object("cam") { explanations[index]?.write(to: &$0) } }
         }
     }
 }
@@ -34,7 +39,7 @@ struct EmbeddingAnswer: InferenceAnswer {
     var allowsFailures: Bool { true }
 
     func response(_ outcomes: [ImageOutcome], model: ClassifierModel) -> Response {
-        .results(outcomes, model: model, bytesPerImage: 32 + 12 * model.plan.featureCount) { result, json in
+        .results(outcomes, model: model, bytesPerImage: 32 + 12 * model.plan.featureCount) { _, result, json in
             json.array("embedding") { for value in result.features { $0.value(nil, value) } }
         }
     }
@@ -44,16 +49,16 @@ extension Response {
     /// `{"model", "version", "results": [{…}]}`, the entries' members by `write`.
     fileprivate static func results(
         _ outcomes: [ImageOutcome], model: ClassifierModel, bytesPerImage: Int,
-        _ write: (ImageResult, inout JSONWriter) -> Void
+        _ write: (_ index: Int, ImageResult, inout JSONWriter) -> Void
     ) -> Response {
         var json = JSONWriter(capacity: 128 + outcomes.count * bytesPerImage)
         json.object {
             $0.value("model", model.name)
             $0.value("version", String(model.version))
             $0.array("results") {
-                for outcome in outcomes {
+                for (index, outcome) in outcomes.enumerated() {
                     switch outcome {
-                    case .result(let result): $0.object { write(result, &$0) }
+                    case .result(let result): $0.object { write(index, result, &$0) }
                     case .failure(let failure): $0.object { failure.write(to: &$0) }
                     }
                 }

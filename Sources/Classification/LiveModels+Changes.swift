@@ -18,6 +18,11 @@ extension LiveModels {
         for name in settings.loadModels + (settings.model.isEmpty ? [] : [settings.model]) where models[name] == nil {
             throw CheckpointError.unknownModel(name)
         }
+        for name in policies.modelNames where models[name] == nil {
+            // It may come later.
+            let known = models.keys.sorted().joined(separator: ", ")
+            logger.warning("modelVersions names '\(name)', and no model is called so; there is \(known)")
+        }
         let names = models.keys.filter(isChosen).sorted()
         let defaultModel = settings.model.isEmpty ? names[0] : settings.model
         guard names.contains(defaultModel) else { throw ServiceStartError.defaultNotLoaded(defaultModel) }
@@ -77,12 +82,21 @@ extension LiveModels {
             return .unknownModel(name: name)
         }
         state.choices[name] = false
-        for status in statuses { withdraw(name, status.version, reason: "unloaded") }
+        for status in statuses { withdraw(name, status.version, reason: Self.reason(ofUnloaded: status)) }
         if name == context.catalogue.defaultModel {
             logger.warning("requests that name no model are refused", metadata: ["default_model": "\(name)"])
         }
         return nil
     }
+
+    /// Keeps what was wrong with a version.
+    private static func reason(ofUnloaded status: ModelStatus) -> String {
+        let fault = status.reason.replacing(formerAnswers, with: "")
+        if fault.isEmpty || fault.hasPrefix("unloaded") { return fault.isEmpty ? "unloaded" : fault }
+        return "unloaded; " + fault
+    }
+
+    private static let formerAnswers = "; what was loaded before answers"
 
     private func reload(_ contents: ModelRepository.Contents) -> ServiceFailure? {
         for stray in contents.passedOver { logger.warning("\(stray)") }
@@ -206,7 +220,7 @@ extension LiveModels {
     private func refuse(_ failure: LoadFailure) {
         let (name, version) = (failure.name, failure.version)
         let isAnswering = context.catalogue.loaded(name, version) != nil
-        let reason = "\(failure.error)" + (isAnswering ? "; what was loaded before answers" : "")
+        let reason = "\(failure.error)" + (isAnswering ? Self.formerAnswers : "")
         context.updateCatalogue { $0.remark(.init(state: .unavailable, reason: reason), on: name, version) }
         if !isAnswering { context.metrics.ready.with(name, String(version)).set(0) }
         context.metrics.loadFailures.with(name).increment()

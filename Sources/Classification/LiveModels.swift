@@ -66,13 +66,13 @@ final class LiveModels: Sendable {
         switch entry {
         case .begins: queue.async { [self] in performNext() }
         case .joins: break
-        case .isRefused: waiter(.notReady(reason: isClosed ? "draining" : "too many changes of models wait"))
+        case .isRefused: waiter(isClosed ? .draining : .notReady(reason: "too many changes of models wait"))
         }
     }
 
     /// Takes no more changes. One that has begun is finished.
     func close() {
-        for waiter in line.withLock({ $0.close() }) { waiter(.notReady(reason: "draining")) }
+        for waiter in line.withLock({ $0.close() }) { waiter(.draining) }
     }
 
     private func performNext() {

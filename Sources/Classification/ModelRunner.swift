@@ -36,8 +36,14 @@ final class ModelRunner: Sendable {
                 let start = clock.now()
                 let wantsFeatures = images.contains { $0.job.answer.wantsFeatures }
                 let outputs = sessions.withSession { session in
-                    session.run(
+                    var outputs = session.run(
                         images.map(\.prepared.unsafeInput), wantsFeatures: wantsFeatures, in: pool, scratch: scratch)
+                    for (index, image) in images.enumerated() where image.job.answer.mapCount > 0 {
+                        outputs[index].maps = session.maps(
+                            of: index, likeliest: image.job.answer.mapCount, logits: outputs[index].logits, in: pool,
+                            scratch: scratch)
+                    }
+                    return outputs
                 }
                 let end = clock.now()
                 withExtendedLifetime(images) {}
@@ -47,7 +53,7 @@ final class ModelRunner: Sendable {
                     size: images.count, inputNanoseconds: images.reduce(0) { $0 + $1.preparedNanoseconds },
                     inferNanoseconds: end.nanoseconds(since: start))
                 for (image, output) in zip(images, outputs) {
-                    image.job.finish(image, output: output, start: start, end: end)
+                    image.job.finish(image, output: output, start: start, end: end, batchSize: images.count)
                 }
                 statistics.handedOverBatch(size: images.count, nanoseconds: clock.now().nanoseconds(since: end))
             })
@@ -116,5 +122,13 @@ private final class SessionBox: @unchecked Sendable {  // taken out of the pool 
         return inputs.indices.map {
             ImageOutput(logits: session.logits(of: $0), features: wantsFeatures ? session.features(of: $0) : [])
         }
+    }
+
+    /// Of image `index` of the last run.
+    func maps(
+        of index: Int, likeliest count: Int, logits: [Float], in pool: WorkerPool, scratch: ThreadScratch
+    ) -> [ActivationMap] {
+        let classes = Prediction.largest(count, of: logits)
+        return pool.withScope { session.activationMaps(of: index, classes: classes, in: $0, scratch: scratch) }
     }
 }

@@ -17,11 +17,10 @@ extension Routes {
         func add(_ path: String, _ handler: @escaping @Sendable (Request, Responder) throws(ServiceFailure) -> Void) {
             router.add(.post, path, access: .admin, maximumBodyBytes: RepositoryBody.maximumBytes) {
                 request, responder in
-                let fail: @Sendable (ServiceFailure) -> Void = {
-                    responder.respond($0.response(to: RequestReference(request)))
-                }
                 queue.async {
-                    do throws(ServiceFailure) { try handler(request, responder) } catch { fail(error) }
+                    do throws(ServiceFailure) { try handler(request, responder) } catch {
+                        models.context.refuse(error, request, responder, nil)
+                    }
                 }
             }
         }
@@ -36,7 +35,7 @@ extension Routes {
                 throw .badParameter(
                     name: "parameters.\(name)", reason: "models are configured and stored in the repository alone")
             }
-            models.request(.load(request.parameters["name"] ?? ""), answering(request, responder))
+            models.request(.load(request.parameters["name"] ?? ""), models.context.answering(request, responder))
         }
         add(unloadModel) { request, responder throws(ServiceFailure) in
             let body = try RepositoryBody(request.body, knows: ["parameters"])
@@ -47,13 +46,17 @@ extension Routes {
             guard body.parameters.isEmpty || body.unloadsDependents != nil else {
                 throw .badParameter(name: "parameters.unload_dependents", reason: "is no boolean")
             }
-            models.request(.unload(request.parameters["name"] ?? ""), answering(request, responder))
+            models.request(.unload(request.parameters["name"] ?? ""), models.context.answering(request, responder))
         }
     }
 
-    private static func answering(_ request: Request, _ responder: Responder) -> LiveModels.Waiter {
-        let reference = RequestReference(request)
-        return { responder.respond($0?.response(to: reference) ?? Response()) }
+}
+
+extension ServiceContext {
+    fileprivate func answering(_ request: Request, _ responder: Responder) -> LiveModels.Waiter {
+        { failure in
+            if let failure { self.refuse(failure, request, responder, nil) } else { responder.respond(Response()) }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ import Telemetry
 
 /// The paths that the service answers, which are also what metrics call them.
 enum Routes {
+    static let page = "/"
     static let classify = "/v1/classify"
     static let embed = "/v1/embed"
     static let models = "/v1/models"
@@ -29,6 +30,7 @@ enum Routes {
         router.add(.get, models, access: .inference) { service.listModels($0, $1) }
         router.add(.get, model, access: .inference) { service.describeModel($0, $1) }
         V2Routes.add(to: &router, service)
+        if service.settings.page == "on" { addPage(to: &router) }
         addHealth(to: &router, service)
         if service.settings.adminAddress.isEmpty { addAdministration(to: &router, service, liveModels) }
         addDescription(to: &router, service, policy)
@@ -54,6 +56,7 @@ enum Routes {
         to router: inout Router, _ service: ServiceContext, _ liveModels: LiveModels
     ) {
         router.add(.get, metrics, access: .open) { service.answerMetrics($0, $1) }
+        addDebug(to: &router, service)
         addRepository(to: &router, liveModels)
     }
 }

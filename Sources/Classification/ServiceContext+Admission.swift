@@ -58,6 +58,8 @@ extension ServiceFailure {
         switch refusal {
         case .queueFull(let nanoseconds):
             self = .queueFull(places: places, retryAfterSeconds: Double(nanoseconds) * 1e-9)
+        case .waitTooLong(let wait, let nanoseconds):
+            self = .waitTooLong(seconds: Double(wait) * 1e-9, retryAfterSeconds: Double(nanoseconds) * 1e-9)
         case .deadline(let nanoseconds):
             self = .deadlineUnmeetable(
                 microseconds: deadlineMicroseconds ?? 0, retryAfterSeconds: Double(nanoseconds) * 1e-9)

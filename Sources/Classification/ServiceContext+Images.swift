@@ -36,7 +36,7 @@ extension ServiceContext {
             guard topK <= classes else {
                 throw .badParameter(name: "top_k", reason: "\(topK) is not between 1 and \(classes)")
             }
-            return ClassificationAnswer(topK: topK)
+            return ClassificationAnswer(topK: topK, mapCount: min(parameters.mapCount ?? 0, topK))
         }
     }
 

@@ -16,6 +16,8 @@ final class ServiceContext: Sendable {
     let backlog = WorkBacklog()
     let metrics: ServiceMetrics
     let clock: any Clock
+    /// Whether answers are to have an `InferenceNote`.
+    let keepsNotes: Bool
     /// Where metrics are rendered.
     let scrapes = DispatchQueue(label: "swiftlet.metrics", qos: .utility)
     private let readiness = Atomic(Readiness.loading)
@@ -29,6 +31,7 @@ final class ServiceContext: Sendable {
         self.settings = settings
         self.metrics = metrics
         self.clock = clock
+        keepsNotes = settings.watchesRequests
         // One job for each image that has a place, one that parses a request, and one for each batch.
         pool = WorkerPool(workerCount: settings.threadCount, jobCapacity: 2 * settings.maxQueueSize + 64)
         jobs = OrderedJobs(pool: pool)

@@ -23,11 +23,15 @@ enum ServiceFailure: Error, Equatable, Sendable {
     case loadFailed(reason: String)
     /// No place in the queue for this many images.
     case queueFull(places: Int, retryAfterSeconds: Double)
+    /// The images before these would take longer than `maxQueueWaitMilliseconds`.
+    case waitTooLong(seconds: Double, retryAfterSeconds: Double)
     /// The deadline lies before the time at which the answer could be ready.
     case deadlineUnmeetable(microseconds: Int, retryAfterSeconds: Double)
     /// The deadline passed while the images waited.
     case deadlinePassed(microseconds: Int)
     case notReady(reason: String)
+    /// No more changes of models are taken.
+    case draining
     /// The model's weights lead to infinities for this image.
     case resultNotFinite
 }
@@ -68,10 +72,11 @@ extension ServiceFailure {
             }
         case .unknownModel, .unknownVersion, .notLoaded, .defaultNotLoaded: (.notFound, "No such model", nil)
         case .loadFailed: (.unprocessableContent, "Model cannot be loaded", nil)
-        case .queueFull: (.serviceUnavailable, "Overloaded", .queueFull)
+        case .queueFull, .waitTooLong: (.serviceUnavailable, "Overloaded", .queueFull)
         case .deadlineUnmeetable: (.serviceUnavailable, "Deadline cannot be met", .deadline)
         case .deadlinePassed: (.gatewayTimeout, "Deadline passed", .deadline)
         case .notReady: (.serviceUnavailable, "Not ready", nil)
+        case .draining: (.serviceUnavailable, "Not ready", .draining)
         case .resultNotFinite: (.internalServerError, "Result not finite", nil)
         }
     }
@@ -101,11 +106,14 @@ extension ServiceFailure {
         case .defaultNotLoaded(let model): "the request names no model, and the default '\(model)' is not loaded"
         case .loadFailed(let reason): reason
         case .queueFull(let places, _):
-            places == 1 ? "the queue is full" : "the queue has no room for \(places) more images"
+            places == 1 ? "all places in the queue are taken" : "the queue has no room for \(places) more images"
+        case .waitTooLong(let seconds, _):
+            "what waits already would take \(Int((seconds * 1000).rounded(.up))) ms, longer than anybody is to wait"
         case .deadlineUnmeetable(let microseconds, _):
             "the answer would not be ready within \(time(microseconds)) of the request's first byte"
         case .deadlinePassed(let microseconds): "\(time(microseconds)) passed before the image's turn came"
         case .notReady(let reason): reason
+        case .draining: "draining"
         case .resultNotFinite: "the model's result for this image is not finite"
         }
     }
@@ -117,8 +125,8 @@ extension ServiceFailure {
     /// After how long a repetition makes sense, where that can be told. Units: seconds.
     var retryAfterSeconds: Double? {
         switch self {
-        case .queueFull(_, let seconds), .deadlineUnmeetable(_, let seconds): seconds
-        case .notReady, .image(.outOfMemory), .coding(.noMemory): 1
+        case .queueFull(_, let seconds), .waitTooLong(_, let seconds), .deadlineUnmeetable(_, let seconds): seconds
+        case .notReady, .draining, .image(.outOfMemory), .coding(.noMemory): 1
         default: nil
         }
     }

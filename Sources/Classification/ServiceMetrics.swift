@@ -1,5 +1,6 @@
 import Batching
 import HTTPServer
+import Parallelism
 import Telemetry
 import Transport
 
@@ -13,6 +14,7 @@ final class ServiceMetrics: Sendable {
         let anywhere = [400, 405, 408, 413, 414, 417, 431, 500, 501, 505]
         let inference = [200, 204, 401, 403, 404, 415, 422, 499, 503, 504] + anywhere
         return [
+            (Routes.page, [200, 204, 304] + anywhere),
             (Routes.classify, inference),
             (Routes.embed, inference),
             (Routes.models, [200, 204, 401, 403] + anywhere),
@@ -30,6 +32,7 @@ final class ServiceMetrics: Sendable {
             (V2Routes.statistics, [200, 204, 401, 403, 404, 503] + anywhere),
             (V2Routes.allStatistics, [200, 204, 401, 403] + anywhere),
             (V2Routes.infer, inference),
+            (Routes.batches, [200, 204, 401, 403] + anywhere),
             (Routes.repositoryIndex, [200, 204, 401, 403, 499, 503] + anywhere),
             (Routes.loadModel, [200, 204, 401, 403, 404, 422, 499, 503] + anywhere),
             (Routes.unloadModel, [200, 204, 401, 403, 404, 499, 503] + anywhere),
@@ -64,6 +67,8 @@ final class ServiceMetrics: Sendable {
     let ready: Family<Gauge>
     let loadFailures: Family<Counter>
     let lostLines: Counter
+    let lostAccessLines: Counter
+    let traces: TraceMetrics
 
     init(build: BuildInformation, isa: String) {
         self.build = build
@@ -112,20 +117,33 @@ final class ServiceMetrics: Sendable {
             "swiftlet_model_ready", "Whether the version answers: 0 where it could not be loaded.", labels: model)
         loadFailures = registry.counter(
             "swiftlet_model_load_failures_total", "Attempts to load a version that failed.", labels: ["model"])
-        lostLines = registry.counter(
-            "swiftlet_log_lines_lost_total", "Lines of the log that could not be written."
-        ).with()
+        let lostLines = registry.counter(
+            "swiftlet_log_lines_lost_total", "Lines that could not be written, by the log that lacks them.",
+            labels: ["log"])
+        self.lostLines = lostLines.with("application")
+        lostAccessLines = lostLines.with("access")
+        traces = TraceMetrics(registry)
         registry.gauge("swiftlet_build_info", "What is running.", labels: ["version", "revision", "isa"])
             .with(build.version, build.revision, isa).set(1)
         registry.add(ProcessMetrics())
+        registry.add(CPUQuotaMetrics())
     }
 
     func requestStarted() { inflight.add(1) }
 
-    func requestFinished(_ record: RequestRecord, wasStarted: Bool) {
+    /// - Parameter trace: one that leads somewhere, for the bucket that counts the request.
+    func requestFinished(_ record: RequestRecord, wasStarted: Bool, trace: TraceContext? = nil) {
         if wasStarted { inflight.add(-1) }
         (requests[record.route]?[record.status] ?? requestFamily.with(record.route, String(record.status))).increment()
-        (durations[record.route] ?? durationFamily.with(record.route)).observe(record.seconds)
+        let duration = durations[record.route] ?? durationFamily.with(record.route)
+        if let trace {
+            duration.observe(
+                Exemplar(
+                    traceID: trace.traceID, spanID: trace.spanID, value: record.seconds,
+                    unixSeconds: WallTime.now.seconds))
+        } else {
+            duration.observe(record.seconds)
+        }
         guard Self.inferenceRoutes.contains(record.route) else { return }
         for stage in record.stages { stageDurations[stage.name]?.observe(stage.seconds) }
     }
@@ -137,6 +155,11 @@ final class ServiceMetrics: Sendable {
         registry.gauge(
             "swiftlet_tls_certificate_expiry_timestamp_seconds", "When the certificate in force expires, since 1970."
         ).with { Double(credentials.current.validUntil) }
+    }
+
+    func watch(_ pool: WorkerPool) {
+        let count = Double(pool.workerCount)
+        registry.gauge("swiftlet_compute_threads", "Threads that decode and compute.").with().set(count)
     }
 
     func reject(_ reason: RejectionReason) { rejections[reason]!.increment() }

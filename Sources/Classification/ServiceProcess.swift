@@ -14,7 +14,7 @@ import Musl
 /// A service run as a process: signals begin and hasten its drain, and the process ends when it is over.
 ///
 /// SIGTERM and SIGINT begin the drain; a second one skips the drain delay. SIGHUP has models, certificates and keys read
-/// again; a closed terminal, which sends it too, ends no service.
+/// again, and log files opened anew; a closed terminal, which sends it too, ends no service.
 public final class ServiceProcess: Sendable {
     private enum Phase {
         case serving, delaying, finishing
@@ -23,15 +23,18 @@ public final class ServiceProcess: Sendable {
     private let service: ClassificationService
     private let logger: Logger
     private let say: LineWriter
+    private let supervisor: Supervisor?
     private let phase = Lock(Phase.serving)
     private let queue = DispatchQueue(label: "swiftlet.process")
     private let signalSources = Lock<[any DispatchSourceSignal]>([])
 
     /// - Parameter say: prints lines for whoever started the process.
-    public init(service: ClassificationService, logger: Logger, say: LineWriter) {
+    /// - Parameter supervisor: told what systemd's protocol has for it.
+    public init(service: ClassificationService, logger: Logger, say: LineWriter, supervisor: Supervisor? = nil) {
         self.service = service
         self.logger = logger
         self.say = say
+        self.supervisor = supervisor
     }
 
     /// Starts the service and serves until a signal; does not return.
@@ -47,7 +50,9 @@ public final class ServiceProcess: Sendable {
             "ready", metadata: ["models": "\(service.modelNames)", "default_model": "\(service.defaultModel ?? "")"])
         if let url = service.adminURL { say("administration on \(url)") }
         say("listening on \(service.url ?? "\(address)")")
-        dispatchMain()
+        startTelling()
+        // Not dispatchMain(), which ends this thread: glibc has libgcc_s loaded for that, which not every image has.
+        while true { pause() }
     }
 
     /// Makes room for all the connections that are allowed, which the usual soft limit of 1024 does not.
@@ -79,8 +84,12 @@ public final class ServiceProcess: Sendable {
     /// Takes up what has changed in files.
     private func reload() {
         logger.info("reloading")
+        if phase.withLock({ $0 == .serving }) {
+            tell(.reloading(sinceMicroseconds: MonotonicClock().now().nanoseconds / 1000))
+        }
+        service.reopenLogs()
         service.reloadCredentials()
-        service.reloadModels()
+        service.reloadModels { [self] in queue.async { [self] in tellReady() } }
     }
 
     private func receivedSignal() {
@@ -89,6 +98,7 @@ public final class ServiceProcess: Sendable {
             phase.withLock { $0 = .delaying }
             let seconds = service.settings.drainDelaySeconds
             logger.info("draining", metadata: ["delay_seconds": "\(seconds)"])
+            tell(.stopping)
             service.beginDrain()
             queue.asyncAfter(deadline: .now() + .seconds(seconds)) { [self] in finish() }
         case .delaying: finish()
@@ -105,11 +115,43 @@ public final class ServiceProcess: Sendable {
         let limit = service.settings.drainTimeoutSeconds
         queue.asyncAfter(deadline: .now() + .seconds(limit)) { [self] in
             say("drain not finished after \(limit) s: requests in flight are lost")
+            service.flushWatchers()
             say.exit(1)
         }
         service.finishDrain { [self] report in
             say("drained: \(report.inFlight) in flight, \(report.served) served, \(report.refused) refused")
             say.exit(0)
+        }
+    }
+}
+
+// MARK: - Supervision
+
+extension ServiceProcess {
+    func startTelling() {
+        queue.async { [self] in
+            tellReady()
+            scheduleSignOfLife()
+        }
+    }
+
+    private func tellReady() {
+        guard phase.withLock({ $0 == .serving }) else { return }
+        tell(.ready)
+    }
+
+    private func tell(_ state: Supervisor.State) {
+        do throws(SocketError) { try supervisor?.tell(state) } catch {
+            logger.warning("cannot tell the supervisor", metadata: ["state": "\(state)", "error": "\(error)"])
+        }
+    }
+
+    /// Says twice in the time allowed that signals are heard and a worker comes to its next job.
+    private func scheduleSignOfLife() {
+        guard let interval = supervisor?.watchdogMicroseconds else { return }
+        queue.asyncAfter(deadline: .now() + .microseconds(Int(interval / 2))) { [self] in
+            _ = service.context.pool.submit { [self] in tell(.alive) }
+            scheduleSignOfLife()
         }
     }
 }

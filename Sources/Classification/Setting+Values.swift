@@ -1,5 +1,6 @@
 import Configuration
 import FoundationEssentials
+import OpenInference
 import Tensors
 
 extension Setting {
@@ -86,18 +87,35 @@ extension Settings {
         do { file = try MappedFile(path: resolve(path, in: directory)) } catch {
             throw .unreadableFile(path: path, reason: "\(error)")
         }
+        let text = file.withBytes { Array($0) }
         let object: [String: JSONValue]
         do {
-            object = try JSONDecoder().decode([String: JSONValue].self, from: file.withBytes { Data($0) })
+            object = try JSONDecoder().decode([String: JSONValue].self, from: Data(text))
         } catch DecodingError.dataCorrupted(let context) {
             throw .malformedFile(path: path, reason: context.debugDescription)
         } catch { throw .malformedFile(path: path, reason: "it must be an object with a value for each key") }
+        try checkMembers(of: text, path)
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (key, json) in object.sorted(by: { $0.key < $1.key }) {
             guard let setting = Setting.named(key) else { throw .unknownKey(path: path, key: key) }
             values[setting.configKey] = try setting.value(json, .file(path)).configValue
         }
         return values
+    }
+
+    /// What the decoder lets pass: a comma too many, and a key that stands twice, of which it would take either.
+    private static func checkMembers(of text: [UInt8], _ path: String) throws(SettingsError) {
+        let names: [String]
+        do throws(OpenInferenceError) { names = try JSONMembers.names(in: text) } catch {
+            guard case .malformedJSON(let offset, let expected) = error else {
+                throw .malformedFile(path: path, reason: error.description)
+            }
+            throw .malformedFile(path: path, reason: "expected \(expected) at byte \(offset)")
+        }
+        var seen: Set<String> = []
+        for name in names where !seen.insert(name).inserted {
+            throw .malformedFile(path: path, reason: "'\(name)' is there twice")
+        }
     }
 }
 

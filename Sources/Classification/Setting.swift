@@ -132,6 +132,10 @@ extension Setting {
             "corsAllowedOrigins", .list(\.corsAllowedOrigins),
             "Origins whose pages a browser lets read the answers, or `*`. Empty: none, as most clients are no browsers."
         ),
+        Setting(
+            "trustedProxies", .list(\.trustedProxies),
+            "Addresses and ranges (10.0.0.0/8, 2001:db8::/32) of proxies that are believed when they say, in `Forwarded` or "
+                + "`X-Forwarded-For`, whom a request comes from. Empty: none, as anybody can write these."),
     ]
 
     private static let models: [Setting] = [
@@ -246,8 +250,34 @@ extension Setting {
             "topK", .integer(\.topK, positive),
             "Classes in an answer where the request does not say. Top-5 is what ImageNet models are judged by."),
         Setting(
+            "page", .choice(\.page, ["off", "on"]),
+            "Whether `/` is a page to try images in a browser. on: it shows nobody more than they may ask for by themselves."
+        ),
+        Setting(
             "logLevel", .choice(\.logLevelName, Logger.Level.allCases.map(\.rawValue)),
             "What is logged. info: start, ready, drain, and failures, but no line a request."),
+        Setting(
+            "logFormat", .choice(\.logFormatName, LogFormat.allCases.map(\.rawValue)),
+            "How the log is written: lines for people, or JSON. text: whoever starts the service reads it first."),
+        Setting(
+            "accessLog", .text(\.accessLog),
+            "Where a line of JSON for each request goes: `-` is standard output, anything else but `off` a file, which SIGHUP has "
+                + "opened anew. off: `/metrics` tells of all together, and a line a request fills disks."),
+        Setting(
+            "accessLogOneIn", .integer(\.accessLogOneIn, count),
+            "How many requests there are for each that the access log has; errors and slow ones it always has. 1: all."),
+        Setting(
+            "slowRequestMilliseconds", .integer(\.slowRequestMilliseconds, 0...86_400_000),
+            "A request that takes so long is a warning in the log, with its stages; at most five a second. 0: none, as only "
+                + "clients know what is slow."),
+        Setting(
+            "otlpEndpoint", .text(\.otlpEndpoint),
+            "The collector that spans go to by OTLP, JSON over HTTP, such as http://127.0.0.1:4318/v1/traces. Empty: none."
+        ),
+        Setting(
+            "traceOneIn", .integer(\.traceOneIn, count),
+            "How many traces that begin here there are for each that is recorded; of a trace that `traceparent` tells of, that "
+                + "says whether it is. 1: all, which takes a collector on the same machine."),
     ]
 }
 
@@ -258,6 +288,15 @@ extension Settings {
         set {
             guard let level = Logger.Level(rawValue: newValue) else { preconditionFailure("log level '\(newValue)'") }
             logLevel = level
+        }
+    }
+
+    /// `logFormat` by its name.
+    fileprivate var logFormatName: String {
+        get { logFormat.rawValue }
+        set {
+            guard let format = LogFormat(rawValue: newValue) else { preconditionFailure("log format '\(newValue)'") }
+            logFormat = format
         }
     }
 }

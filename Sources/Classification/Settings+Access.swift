@@ -36,6 +36,12 @@ extension Settings {
                 key: "corsAllowedOrigins", value: "'\(allowed)'", origin: origin(of: "corsAllowedOrigins"),
                 allowed: "* or origins as browsers send them, such as https://app.example, without a path")
         }
+        for proxy in trustedProxies where AddressRange(proxy) == nil {
+            throw .invalidValue(
+                key: "trustedProxies", value: "'\(proxy)'", origin: origin(of: "trustedProxies"),
+                allowed: "addresses or ranges, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, with no bits set behind "
+                    + "the range's")
+        }
     }
 
     /// The files of TLS; nil where it is not asked for.
@@ -52,6 +58,9 @@ extension Settings {
             certificatePath: tlsCertificate, keyPath: tlsKey.isEmpty ? tlsCertificate : tlsKey,
             clientAuthorityPath: tlsClientCa.isEmpty ? nil : tlsClientCa)
     }
+
+    /// What `checkAccess` has let through.
+    var proxies: TrustedProxies { TrustedProxies(trustedProxies.compactMap(AddressRange.init)) }
 
     var crossOriginPolicy: CrossOriginPolicy? {
         guard !corsAllowedOrigins.isEmpty else { return nil }

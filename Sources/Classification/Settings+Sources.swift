@@ -46,6 +46,7 @@ extension Settings {
                 allowed: "one that this machine has: " + KernelTable.available.map(\.isa).joined(separator: ", "))
         }
         try settings.checkAccess()
+        try settings.checkWatching()
         _ = try VersionPolicies(settings)
         if settings.models.isEmpty {
             settings.models = modelPlaces(executable: executable).first { isThere($0, in: directory) } ?? ""

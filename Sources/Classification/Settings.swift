@@ -21,6 +21,8 @@ public struct Settings: Equatable, Sendable {
     public var adminTls = "off"
     /// Empty means none.
     public var corsAllowedOrigins: [String] = []
+    /// Addresses and ranges of them; empty means none.
+    public var trustedProxies: [String] = []
     /// The directory of the model repository; empty where none was found.
     public var models = ""
     /// The model that answers where a request or a command names none; empty means the first by name.
@@ -64,7 +66,20 @@ public struct Settings: Equatable, Sendable {
     /// 0 means none.
     public var requestDeadlineMilliseconds = 0
     public var topK = 5
+    /// `on` or `off`.
+    public var page = "on"
     public var logLevel = Logger.Level.info
+    public var logFormat = LogFormat.text
+    /// `off`, `-` for standard output, or a file.
+    public var accessLog = "off"
+    /// How many requests there are for each that is logged.
+    public var accessLogOneIn = 1
+    /// 0 means none.
+    public var slowRequestMilliseconds = 0
+    /// Empty means none.
+    public var otlpEndpoint = ""
+    /// How many traces there are for each that is recorded.
+    public var traceOneIn = 1
 
     /// By key; a setting at its default is not in it.
     var origins: [String: SettingOrigin] = [:]

@@ -31,6 +31,9 @@ struct VersionPolicies: Equatable, Sendable {
 
     subscript(model: String) -> VersionPolicy { byModel[model] ?? general ?? .latest(1) }
 
+    /// The models that have a policy of their own, in order.
+    var modelNames: [String] { byModel.keys.sorted() }
+
     /// - Throws: `SettingsError.invalidValue` for the first element that is no policy, or contradicts another.
     init(_ settings: Settings) throws(SettingsError) {
         for element in settings.modelVersions {

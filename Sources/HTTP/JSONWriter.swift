@@ -52,6 +52,22 @@ public struct JSONWriter: Sendable {
         object(nil, body)
     }
 
+    /// Text that needs no escape.
+    public mutating func constant(_ name: StaticString? = nil, _ text: StaticString) {
+        begin(name)
+        bytes.append(UInt8(ascii: "\""))
+        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Text under a name that is not known before.
+    public mutating func value(key: String, _ text: String) {
+        begin(nil)
+        appendQuoted(key)
+        bytes.append(UInt8(ascii: ":"))
+        appendQuoted(text)
+    }
+
     /// What is JSON already.
     public mutating func json(_ name: StaticString? = nil, _ text: String) {
         begin(name)

@@ -45,7 +45,7 @@ public struct ParameterizedValue: Sendable, Equatable {
         return result
     }
 
-    private static func parseParameterValue(_ bytes: UnsafeBytes, _ index: inout Int) -> String? {
+    static func parseParameterValue(_ bytes: UnsafeBytes, _ index: inout Int) -> String? {
         guard index < bytes.count else { return nil }
         guard bytes[index] == ASCII.quote else {
             let start = index

@@ -15,12 +15,17 @@ public enum RouteAccess: Sendable, Equatable, CaseIterable {
 public struct AccessQuestion: Sendable {
     public var access: RouteAccess
     public var fields: HTTPFields
+    /// What the client calls the server, by `Host` or in the target: a host and perhaps a port.
+    public var authority: String?
     public var peer: SocketAddress?
+    public var client: Client
 
-    public init(access: RouteAccess, fields: HTTPFields, peer: SocketAddress?) {
+    public init(access: RouteAccess, fields: HTTPFields, authority: String?, peer: SocketAddress?, client: Client) {
         self.access = access
         self.fields = fields
+        self.authority = authority
         self.peer = peer
+        self.client = client
     }
 }
 
@@ -35,11 +40,14 @@ public struct AccessRefusal: Error, Equatable, Sendable {
     public var status: HTTPResponse.Status
     public var detail: String
     public var fields: HTTPFields
+    /// The name of the key that did not suffice.
+    public var keyName: String?
 
-    public init(status: HTTPResponse.Status, detail: String, fields: HTTPFields = [:]) {
+    public init(status: HTTPResponse.Status, detail: String, fields: HTTPFields = [:], keyName: String? = nil) {
         self.status = status
         self.detail = detail
         self.fields = fields
+        self.keyName = keyName
     }
 }
 

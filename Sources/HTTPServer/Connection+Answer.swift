@@ -9,6 +9,8 @@ extension Connection {
         var summary: RequestSummary
         var received: Instant
         var readDone: Instant
+        /// Of the request.
+        var bodyBytes = 0
         /// Absent where the server answers itself.
         var pending: PendingAnswer?
     }
@@ -41,16 +43,27 @@ extension Connection {
                 bodyBytes: response.body.count, framing: framing, unixSeconds: owner.unixSeconds(), to: &bytes)
         }
         if carriesBody { state.output.append(body: response.body) }
-        note(exchange, status: response.status, stages: stages)
+        note(
+            exchange, status: response.status, stages: stages, bodyBytes: carriesBody ? response.body.count : 0,
+            response.note)
     }
 
     /// Tells the records of an answer that has been written, or that nobody waits for any more.
-    func note(_ exchange: Exchange, status: HTTPResponse.Status, stages: [Stage]) {
+    ///
+    /// - Parameter bodyBytes: of the answer.
+    func note(
+        _ exchange: Exchange, status: HTTPResponse.Status, stages: [Stage], bodyBytes: Int,
+        _ note: (any AnyObject & Sendable)?
+    ) {
+        let summary = exchange.summary
         context.noteAnswer(
             RequestRecord(
-                route: exchange.summary.label, method: exchange.summary.method, status: status.code,
+                route: summary.label, method: summary.method, status: status.code,
                 seconds: context.clock.now().seconds(since: exchange.received), stages: stages,
-                requestID: exchange.summary.requestID),
+                requestID: summary.requestID, received: exchange.received, path: summary.path,
+                client: summary.client,
+                keyName: summary.keyName, traceParent: summary.traceParent, bodyBytes: exchange.bodyBytes,
+                answerBytes: bodyBytes, note: note),
             wasStarted: exchange.pending != nil)
     }
 }

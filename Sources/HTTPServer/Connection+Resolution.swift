@@ -21,23 +21,26 @@ extension Connection {
             return ResolvedHead(summary: summary, destination: .answer(answer(without: match, head, summary)))
         }
         let keyName: String?
-        switch decision(endpoint, head) {
+        switch decision(endpoint, head, summary.client) {
         case .granted(let name): keyName = name
         case .refused(let refusal):
+            summary.keyName = refusal.keyName
             let response = errorResponse(refusal.status, refusal.detail, fields: refusal.fields, summary)
             return ResolvedHead(summary: summary, destination: .answer(response))
         }
+        summary.keyName = keyName
         let request = Request(
             method: head.method, path: target.path, parameters: parameters, query: target.query, fields: head.fields,
-            authority: head.authority, body: [], peer: peer, keyName: keyName, received: received,
-            readDone: readDone, id: summary.requestID)
+            authority: head.authority, body: [], peer: peer, client: summary.client, keyName: keyName,
+            received: received, readDone: readDone, id: summary.requestID)
         return ResolvedHead(summary: summary, destination: destination(endpoint, request, head.framing, summary))
     }
 
     /// What is known of a head that the parser has refused, or that was all that came.
     func summary(ofRefused head: RequestHead) -> RequestSummary {
         var summary = summary(of: head)
-        if let target = try? RequestTarget(head.target) {
+        // Where not even the request line was read there is no target, and no route.
+        if !head.target.isEmpty, let target = try? RequestTarget(head.target) {
             summary.label = acceptor.listener.router.match(head.method, target).label
         }
         return summary
@@ -47,12 +50,20 @@ extension Connection {
         RequestSummary(
             label: Router.unmatchedLabel, method: head.method, path: String(head.target.prefix { $0 != "?" }),
             requestID: owner.requestIDs.id(for: head.fields),
-            crossOriginFields: acceptor.listener.crossOrigin?.fields(for: head.fields))
+            crossOriginFields: acceptor.listener.crossOrigin?.fields(for: head.fields),
+            client: acceptor.listener.trustedProxies.client(
+                of: head.fields, peer: peer, isSecure: acceptor.listener.tls != nil),
+            traceParent: head.fields[Self.traceParent])
     }
 
-    private func decision(_ endpoint: Router.Endpoint, _ head: RequestHead) -> AccessDecision {
+    /// Source: W3C Trace Context, §3.2.
+    private static let traceParent = HTTPField.Name("traceparent")!
+
+    private func decision(_ endpoint: Router.Endpoint, _ head: RequestHead, _ client: Client) -> AccessDecision {
         guard let authorizer = acceptor.listener.authorizer else { return .granted(keyName: nil) }
-        return authorizer(AccessQuestion(access: endpoint.access, fields: head.fields, peer: peer))
+        return authorizer(
+            AccessQuestion(
+                access: endpoint.access, fields: head.fields, authority: head.authority, peer: peer, client: client))
     }
 
     /// Who answers a request that may be made, or the refusal of its body.

@@ -274,7 +274,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
         let resolved =
             resolved.take() ?? resolve(incoming.head, received: incoming.received, readDone: incoming.readDone)
         var exchange = Exchange(
-            summary: resolved.summary, received: incoming.received, readDone: incoming.readDone)
+            summary: resolved.summary, received: incoming.received, readDone: incoming.readDone,
+            bodyBytes: incoming.body.count)
         switch resolved.destination {
         case .answer(let response):
             self.exchange = exchange
@@ -311,7 +312,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 pending.cancel()
             }
             pending.detach()
-            note(exchange, status: ServerRejection.disconnected.status, stages: [])
+            note(exchange, status: ServerRejection.disconnected.status, stages: [], bodyBytes: 0, nil)
         }
         // The sources hold the connection, and with it the descriptor, until they are done with it.
         receiving?.cancel { [self] in receiving = nil }

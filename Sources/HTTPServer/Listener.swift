@@ -12,12 +12,15 @@ public struct Listener: Sendable {
     /// Nil where every route is for everybody.
     public var authorizer: Authorizer?
     public var crossOrigin: CrossOriginPolicy?
+    /// Who is believed about whom a request comes from.
+    public var trustedProxies: TrustedProxies
     /// Open connections; at the limit the next ones wait in the backlog.
     public var maximumConnections: Int
 
     public init(
         host: String, port: Int, router: Router, tls: TLSCredentials? = nil, authorizer: Authorizer? = nil,
-        crossOrigin: CrossOriginPolicy? = nil, maximumConnections: Int
+        crossOrigin: CrossOriginPolicy? = nil, trustedProxies: TrustedProxies = TrustedProxies(),
+        maximumConnections: Int
     ) {
         self.host = host
         self.port = port
@@ -25,6 +28,7 @@ public struct Listener: Sendable {
         self.tls = tls
         self.authorizer = authorizer
         self.crossOrigin = crossOrigin
+        self.trustedProxies = trustedProxies
         self.maximumConnections = maximumConnections
     }
 }

@@ -16,6 +16,7 @@ public struct Request: Sendable {
     public var authority: String?
     public var body: [UInt8]
     public var peer: SocketAddress?
+    public var client = Client()
     /// The name of the key that let it in, where one was needed.
     public var keyName: String?
     /// When its first byte was read.
@@ -36,6 +37,8 @@ public struct Response: Sendable {
     public var body: [UInt8]
     /// For `Server-Timing` and the records; `read` is added before them.
     public var stages: [Stage]
+    /// What the handler wants to find in the record again.
+    public var note: (any AnyObject & Sendable)?
 
     public init(
         status: HTTPResponse.Status = .ok, fields: HTTPFields = [:], body: [UInt8] = [], stages: [Stage] = []

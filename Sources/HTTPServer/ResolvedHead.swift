@@ -10,6 +10,11 @@ struct RequestSummary {
     var requestID: String
     /// For pages of other origins; nil where none are let in.
     var crossOriginFields: HTTPFields?
+    var client: Client
+    /// The field `traceparent`, whatever it holds.
+    var traceParent: String?
+    /// The name of the key that let it in, where one was needed.
+    var keyName: String?
 }
 
 /// What a request's head leads to: found out once, for letting its body in and for answering it alike.

@@ -1,5 +1,7 @@
 import HTTP
 import HTTPTypes
+import Parallelism
+import Transport
 
 /// Why the server itself has refused or given up a request.
 public enum ServerRejection: Error, Equatable, Sendable {
@@ -47,6 +49,21 @@ public struct RequestRecord: Sendable {
     public var seconds: Double
     public var stages: [Stage]
     public var requestID: String
+    /// When its first byte was read.
+    public var received = Instant(nanoseconds: 0)
+    /// As it was sent, without the query; empty where the request line was not read.
+    public var path = ""
+    /// Whom it comes from, as far as trusted proxies tell.
+    public var client = Client()
+    /// The name of the key that let it in, where one was needed.
+    public var keyName: String?
+    /// The field `traceparent`, whatever it holds.
+    public var traceParent: String?
+    /// Units: bytes. Of the request's body as far as it was read to be answered, and of the answer's as it was sent.
+    public var bodyBytes = 0
+    public var answerBytes = 0
+    /// The response's.
+    public var note: (any AnyObject & Sendable)?
 }
 
 /// How a TLS handshake has ended.

@@ -4,7 +4,7 @@ import Parallelism
 /// The end of the network: 1×1 convolution, average over the picture, classifier.
 extension Execution {
     /// Pixels of the head's convolution that are in scratch at once.
-    private static let pixelsAtOnce = 196
+    static let pixelsAtOnce = 196
 
     func runHead(images: Int) {
         timedBlock(plan.segments.count + 1) { runPooledConvolution(images: images) }

@@ -48,6 +48,19 @@ public struct QuantizedReference: Sendable {
     /// - Parameter pixels: `[height][width][3]`, red, green and blue.
     /// - Throws: `InferenceError.impossibleQuantisation` where a mean over so many pixels does not fit into its type.
     public func run(_ pixels: [UInt8], height: Int, width: Int) throws(InferenceError) -> Output {
+        let picture = try headPicture(pixels, height: height, width: width)
+        let mean = try QuantizedMean(
+            of: graph.head.output!, channels: picture.channels, pixels: picture.height * picture.width,
+            output: graph.features, name: "features")
+        let features = picture.sums().enumerated().map { mean.byte($1, channel: $0) }
+        let sums = classifier.sums(Picture(height: 1, width: 1, channels: features.count, bytes: features)).values
+        return Output(
+            features: features,
+            logits: sums.enumerated().map { classifier.requantization.real($1, output: $0) })
+    }
+
+    /// What the head's convolution makes, before its average.
+    func headPicture(_ pixels: [UInt8], height: Int, width: Int) throws(InferenceError) -> Picture {
         precondition(pixels.count == height * width * 3, "\(pixels.count) bytes for \(width)×\(height) pixels")
         var picture = Picture(height: height, width: width, channels: 3, bytes: pixels)
         var real: RealPicture?  // between segments in floating point
@@ -67,15 +80,7 @@ public struct QuantizedReference: Sendable {
                 real = output
             }
         }
-        picture = head.run(picture)
-        let mean = try QuantizedMean(
-            of: graph.head.output!, channels: picture.channels, pixels: picture.height * picture.width,
-            output: graph.features, name: "features")
-        let features = picture.sums().enumerated().map { mean.byte($1, channel: $0) }
-        let sums = classifier.sums(Picture(height: 1, width: 1, channels: features.count, bytes: features)).values
-        return Output(
-            features: features,
-            logits: sums.enumerated().map { classifier.requantization.real($1, output: $0) })
+        return head.run(picture)
     }
 
     /// What the bytes that segment `index` reads stand for; nil where it reads real values. The head comes last.

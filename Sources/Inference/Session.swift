@@ -75,9 +75,7 @@ public struct Session: ~Copyable {
         precondition((1...capacity).contains(inputs.count), "\(inputs.count) images in a session for \(capacity)")
         switch plan.network {
         case .float(let plan):
-            let execution = Execution(
-                plan: plan, image: image.pointer, arena: arena.pointer, offsets: offsets, features: features.pointer,
-                logits: logits.pointer, scope: scope, scratch: scratch, profile: profile)
+            let execution = execution(of: plan, in: scope, scratch: scratch, profile: profile)
             for (index, input) in inputs.enumerated() {
                 execution.timedBlock(0) { execution.timed(.image, slot: scope.slot) { execution.load(input) } }
                 for segment in 0..<plan.firstBatched { execution.run(segment, images: index..<index + 1) }
@@ -88,13 +86,45 @@ public struct Session: ~Copyable {
             }
             execution.runHead(images: inputs.count)
         case .bytes(let plan):
-            let execution = ByteExecution(
-                plan: plan, table: self.plan.table, image: Self.bytes(of: image.pointer), arena: arena.pointer,
-                offsets: offsets, featureBytes: featureBytes.pointer, features: features.pointer,
-                logits: logits.pointer, keptArena: keptArena.pointer, inputs: inputs, scope: scope, scratch: scratch,
-                profile: profile)
-            execution.run()
+            execution(of: plan, inputs, in: scope, scratch: scratch, profile: profile).run()
         }
+    }
+
+    /// Where each of `classes` was seen on image `index` of the last run; the scope's idle workers help.
+    ///
+    /// Numerics: an image's maps have the same bits whatever else was in the batch and whoever helps.
+    /// - Precondition: as of `run`, and the classes are the plan's.
+    /// - Complexity: the head's convolution over one image, and a dot product for each class and cell.
+    public borrowing func activationMaps(
+        of index: Int, classes: [Int], in scope: ParallelScope, scratch: ThreadScratch
+    ) -> [ActivationMap] {
+        precondition((0..<capacity).contains(index), "image \(index) of \(capacity)")
+        return switch plan.network {
+        case .float(let plan):
+            execution(of: plan, in: scope, scratch: scratch, profile: nil).activationMaps(
+                image: index, classes: classes)
+        case .bytes(let plan):
+            execution(of: plan, [], in: scope, scratch: scratch, profile: nil)
+                .activationMaps(image: index, classes: classes)
+        }
+    }
+
+    private borrowing func execution(
+        of plan: FloatPlan, in scope: ParallelScope, scratch: ThreadScratch, profile: RunProfile?
+    ) -> Execution {
+        Execution(
+            plan: plan, image: image.pointer, arena: arena.pointer, offsets: offsets, features: features.pointer,
+            logits: logits.pointer, scope: scope, scratch: scratch, profile: profile)
+    }
+
+    private borrowing func execution(
+        of plan: BytePlan, _ inputs: [UnsafeInput], in scope: ParallelScope, scratch: ThreadScratch,
+        profile: RunProfile?
+    ) -> ByteExecution {
+        ByteExecution(
+            plan: plan, table: self.plan.table, image: Self.bytes(of: image.pointer), arena: arena.pointer,
+            offsets: offsets, featureBytes: featureBytes.pointer, features: features.pointer, logits: logits.pointer,
+            keptArena: keptArena.pointer, inputs: inputs, scope: scope, scratch: scratch, profile: profile)
     }
 
     /// `[classes]` of image `index` of the last run.

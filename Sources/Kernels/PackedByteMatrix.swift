@@ -97,6 +97,24 @@ public final class PackedByteMatrix: @unchecked Sendable {  // immutable after i
             storage.pointer + firstVector * table.vectorWidth * (Int(U8_PANEL_HEADER) + taps * groups))
     }
 
+    /// The weights of one output in real units of what the product gives for a step of the input, `[taps][4 · groups]`:
+    /// those of a tap's run, then zeros.
+    public func weights(ofColumn column: Int) -> [Float] {
+        precondition((0..<columns).contains(column), "column \(column) of \(columns)")
+        let lanes = table.vectorWidth
+        var weights: [Float] = []
+        table.forEachBytePanel(of: vectors) { first, panelVectors in
+            guard (first..<first + panelVectors).contains(column / lanes) else { return }
+            let size = panelVectors * lanes
+            let lane = column - first * lanes
+            let header = panel(startingAt: first).assumingMemoryBound(to: UInt32.self)
+            let scale = Float(bitPattern: header[size + lane])
+            let bytes = UnsafeRawPointer(header + Int(U8_PANEL_HEADER) * size).assumingMemoryBound(to: Int8.self)
+            weights = (0..<taps * groups * 4).map { scale * Float(bytes[($0 / 4 * size + lane) * 4 + $0 % 4]) }
+        }
+        return weights
+    }
+
     /// Cuts the columns into at most `count` groups that begin and end between panels: `(first, vectors)` each.
     public func groups(atMost count: Int) -> [(first: Int, vectors: Int)] {
         var panels: [(first: Int, vectors: Int)] = []

@@ -66,6 +66,20 @@ public final class PackedMatrix: @unchecked Sendable {  // immutable after init
         UnsafePointer(storage.pointer + firstVector * table.vectorWidth * (depth + 1))
     }
 
+    /// The weights of one output as they were before packing, `[depth]`.
+    public func weights(ofColumn column: Int) -> [Float] {
+        precondition((0..<columns).contains(column), "column \(column) of \(columns)")
+        let width = table.vectorWidth
+        var weights: [Float] = []
+        table.forEachPanel(of: vectors, widest: tile.panelVectors) { first, panelVectors in
+            guard (first..<first + panelVectors).contains(column / width) else { return }
+            // Behind the panel's bias.
+            let start = panel(startingAt: first) + panelVectors * width + column - first * width
+            weights = (0..<depth).map { start[$0 * panelVectors * width] }
+        }
+        return weights
+    }
+
     /// Cuts the columns into at most `count` groups that begin and end between panels: `(first, vectors)` each.
     public func groups(atMost count: Int) -> [(first: Int, vectors: Int)] {
         var panels: [(first: Int, vectors: Int)] = []

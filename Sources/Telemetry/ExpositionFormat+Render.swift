@@ -24,28 +24,38 @@ extension ExpositionFormat {
         let labels = zip(family.labelNames, series.labelValues).map { name, value in
             "\(name)=\"\(escape(value, quotes: true))\""
         }
-        func sample(_ suffix: String, _ more: [String], _ value: String) {
+        func sample(_ suffix: String, _ more: [String], _ value: String, _ exemplar: Exemplar? = nil) {
             let all = labels + more
             page += family.name + suffix
             if !all.isEmpty { page += "{" + all.joined(separator: ",") + "}" }
-            page += " " + value + "\n"
+            page += " " + value
+            // The text format has none.
+            if self == .openMetrics, let exemplar { page += " # " + text(of: exemplar) }
+            page += "\n"
         }
         switch series.value {
         case .number(let value):
             sample("", [], text(of: value))
-        case .histogram(let bounds, let counts, let sum):
+        case .histogram(let bounds, let counts, let sum, let exemplars):
             // The count is made of the buckets, so that it equals the last of them during updates too.
             var cumulative = 0
-            for (bound, count) in zip(bounds, counts) {
-                cumulative += count
-                sample("_bucket", ["le=\"\(bound)\""], "\(cumulative)")
+            for (index, bound) in bounds.enumerated() {
+                cumulative += counts[index]
+                sample("_bucket", ["le=\"\(bound)\""], "\(cumulative)", exemplars.isEmpty ? nil : exemplars[index])
             }
             cumulative += counts.last ?? 0
-            sample("_bucket", ["le=\"+Inf\""], "\(cumulative)")
+            sample("_bucket", ["le=\"+Inf\""], "\(cumulative)", exemplars.last ?? nil)
             sample("_sum", [], text(of: sum))
             sample("_count", [], "\(cumulative)")
         }
     }
+}
+
+/// Labels, value and time. The labels have 63 of the 128 characters that are allowed.
+private func text(of exemplar: Exemplar) -> String {
+    let milliseconds = (exemplar.unixSeconds * 1000).rounded() / 1000
+    return "{trace_id=\"\(exemplar.traceID)\",span_id=\"\(exemplar.spanID)\"} \(text(of: exemplar.value)) "
+        + text(of: milliseconds)
 }
 
 /// Whole numbers without a fraction, the others with as many digits as tell them apart.

@@ -1,3 +1,4 @@
+import Parallelism
 import Synchronization
 
 /// How often values fell into each of a row of buckets, and their sum.
@@ -13,6 +14,8 @@ public final class Histogram: Metric, @unchecked Sendable {  // `counts` is neve
 
     private let counts: UnsafeMutableBufferPointer<Atomic<Int>>
     private let sum = AtomicDouble()
+    /// The latest of each bucket; none before the first.
+    private let exemplars = Lock<[Exemplar?]>([])
 
     /// - Precondition: the bounds are finite and grow.
     public init(bounds: [Double]) {
@@ -32,15 +35,31 @@ public final class Histogram: Metric, @unchecked Sendable {  // `counts` is neve
 
     public var value: MetricValue {
         let counts = (0...bounds.count).map { self.counts[$0].load(ordering: .relaxed) }
-        return .histogram(bounds: bounds, counts: counts, sum: sum.value)
+        return .histogram(
+            bounds: bounds, counts: counts, sum: sum.value, exemplars: exemplars.withLock { $0 })
     }
 
     /// Counts a value. One that is not a number belongs to no bucket and would spoil the sum for ever: it is left out.
     public func observe(_ value: Double) {
         guard !value.isNaN else { return }
+        counts[bucket(of: value)].wrappingAdd(1, ordering: .relaxed)
+        sum.add(value)
+    }
+
+    /// Counts the exemplar's value, and keeps it as its bucket's. Takes a lock, unlike `observe(_:)`.
+    public func observe(_ exemplar: Exemplar) {
+        guard !exemplar.value.isNaN else { return }
+        observe(exemplar.value)
+        let bucket = bucket(of: exemplar.value)
+        exemplars.withLock { exemplars in
+            if exemplars.isEmpty { exemplars = Array(repeating: nil, count: bounds.count + 1) }
+            exemplars[bucket] = exemplar
+        }
+    }
+
+    private func bucket(of value: Double) -> Int {
         var bucket = 0
         while bucket < bounds.count, value > bounds[bucket] { bucket += 1 }
-        counts[bucket].wrappingAdd(1, ordering: .relaxed)
-        sum.add(value)
+        return bucket
     }
 }

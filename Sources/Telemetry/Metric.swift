@@ -15,7 +15,8 @@ public enum MetricValue: Equatable, Sendable {
     case number(Double)
 
     /// `counts` has one entry for each of the bounds and a last one for what lies above them all; it is not cumulative.
-    case histogram(bounds: [Double], counts: [Int], sum: Double)
+    /// `exemplars` has as many, or none.
+    case histogram(bounds: [Double], counts: [Int], sum: Double, exemplars: [Exemplar?] = [])
 }
 
 /// A family as it is at one moment: what the exposition formats print.

@@ -74,7 +74,7 @@ extension Socket {
         }
     }
 
-    private static var streamType: Int32 {
+    static var streamType: Int32 {
         #if canImport(Glibc)
         Int32(SOCK_STREAM.rawValue)
         #else

@@ -6,9 +6,13 @@ import Musl
 
 /// An IPv4 or IPv6 address with its port.
 public struct SocketAddress: Sendable, Equatable, CustomStringConvertible {
-    /// In network order: 4 bytes, or 16.
-    private var bytes: [UInt8]
+    public var address: IPAddress
     public var port: Int
+
+    public init(address: IPAddress, port: Int) {
+        self.address = address
+        self.port = port
+    }
 
     /// - Returns: nil where the family is neither IPv4 nor IPv6.
     init?(_ storage: sockaddr_storage) {
@@ -25,26 +29,19 @@ public struct SocketAddress: Sendable, Equatable, CustomStringConvertible {
             default: return nil
             }
         }
-        guard let address else { return nil }
-        (bytes, port) = address
-        // An IPv4 client of a dual-stack socket (RFC 4291 §2.5.5.2).
-        if bytes.count == 16, bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF {
-            bytes = [UInt8](bytes[12...])
-        }
+        guard let (bytes, port) = address else { return nil }
+        self.init(address: IPAddress(networkOrder: bytes), port: port)
     }
 
     /// 127.0.0.0/8 or ::1.
-    public var isLoopback: Bool {
-        bytes.count == 4 ? bytes[0] == 127 : bytes.last == 1 && bytes.dropLast().allSatisfy { $0 == 0 }
-    }
+    public var isLoopback: Bool { address.isLoopback }
 
     /// The address without the port and without brackets.
-    public var host: String {
-        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        inet_ntop(bytes.count == 4 ? AF_INET : AF_INET6, bytes, &text, socklen_t(text.count))
-        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
+    public var host: String { address.description }
 
     /// `host:port`, IPv6 in brackets.
-    public var description: String { bytes.count == 4 ? "\(host):\(port)" : "[\(host)]:\(port)" }
+    public var description: String {
+        let host = host
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
 }

@@ -7,7 +7,7 @@ import Musl
 /// A system call about sockets that failed.
 public struct SocketError: Error, Equatable, Sendable {
     public enum Operation: String, Sendable {
-        case resolve, socket, setOption, bind, listen, address, accept, setNonBlocking, receive, send, shutdown
+        case resolve, socket, setOption, bind, listen, address, accept, connect, setNonBlocking, receive, send, shutdown
         case descriptorLimit
     }
 
@@ -19,6 +19,9 @@ public struct SocketError: Error, Equatable, Sendable {
         self.operation = operation
         self.code = code
     }
+
+    /// Whether a deadline has passed, the kernel's or the caller's.
+    public var isTimeout: Bool { operation != .resolve && code == ETIMEDOUT }
 
     /// Whether the process or the system has run out of descriptors or buffers, which passes.
     public var isExhaustion: Bool {

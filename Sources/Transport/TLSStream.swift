@@ -14,7 +14,7 @@ public struct TLSHandshake: Sendable, Equatable {
     public var isResumed: Bool
 }
 
-/// The server's side of TLS on one connection. OpenSSL reads and writes through this stream's own socket, so that
+/// TLS on one connection. OpenSSL reads and writes through this stream's own socket, so that
 /// SIGPIPE cannot come, and tests can script the kernel.
 ///
 /// Concurrency: belongs to its connection's queue.
@@ -40,10 +40,23 @@ public final class TLSStream {
     var wouldBlock = false
     var socketError: SocketError?
 
+    /// The server's side.
+    ///
     /// - Returns: nil where memory has run out.
-    public init?(socket: consuming Socket, context: TLSContext) {
+    public convenience init?(socket: consuming Socket, context: TLSContext) {
+        self.init(socket: socket, context: context.pointer, begin: SSL_set_accept_state)
+    }
+
+    /// The client's side.
+    ///
+    /// - Returns: nil where memory has run out.
+    public convenience init?(socket: consuming Socket, context: TLSClientContext) {
+        self.init(socket: socket, context: context.pointer, begin: SSL_set_connect_state)
+    }
+
+    private init?(socket: consuming Socket, context: OpaquePointer, begin: (OpaquePointer?) -> Void) {
         self.socket = socket
-        guard let ssl = SSL_new(context.pointer) else {
+        guard let ssl = SSL_new(context) else {
             ERR_clear_error()
             return nil
         }
@@ -54,7 +67,7 @@ public final class TLSStream {
         }
         BIO_set_data(bio, Unmanaged.passUnretained(self).toOpaque())
         SSL_set_bio(ssl, bio, bio)
-        SSL_set_accept_state(ssl)
+        begin(ssl)
     }
 
     deinit { SSL_free(ssl) }

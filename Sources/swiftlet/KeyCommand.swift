@@ -22,18 +22,15 @@ struct KeyCommand: ParsableCommand {
 
             A running service reads the file again on SIGHUP. Two keys may have the same name: make the new one, let the \
             client change over, and delete the old line.
-
-            The name goes before --rights, which would take it for one:
-
-              swiftlet key operator --rights admin --append keys.txt
             """)
 
     @Argument(help: "Whose key it is: 1 to 64 letters, digits, '.', '_' or '-'. It may appear in logs.")
     var name: String
 
     @Option(
-        parsing: .upToNextOption,
-        help: ArgumentHelp("What it allows: inference, admin (load and unload models).", valueName: "right"))
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "What it allows: inference, admin (load and unload models), or both, with a comma.", valueName: "rights"))
     var rights: [String] = ["inference"]
 
     @Option(help: ArgumentHelp("Appends the line to this file instead of printing it.", valueName: "file"))

@@ -10,7 +10,8 @@ extension Settings {
     /// The same model's description and files.
     /// - Throws: `SettingsError`, `CheckpointError`.
     func storedModel() throws -> StoredModel {
-        let repository = ModelRepository(directory: try modelsDirectory(executable: ConfigurationOptions.executable))
+        let directory = try modelsDirectory(executable: ConfigurationOptions.executable)
+        let repository = ModelRepository(directory: directory, modelName: model)
         var name = model
         if name.isEmpty {
             guard let first = try repository.entries().first else {

@@ -25,7 +25,7 @@ struct ModelsCommand: ParsableCommand {
         let directory = try settings.modelsDirectory(executable: ConfigurationOptions.executable)
         var models: [StoredModel] = []
         var hasFailures = false
-        let contents = try ModelRepository(directory: directory).contents()
+        let contents = try ModelRepository(directory: directory, modelName: settings.model).contents()
         for stray in contents.passedOver { StandardStream.complain("warning: \(stray)") }
         for entry in contents.entries {
             do throws(CheckpointError) {

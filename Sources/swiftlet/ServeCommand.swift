@@ -1,7 +1,9 @@
 import ArgumentParser
 import Checkpoints
 import Classification
+import FoundationEssentials
 import Logging
+import Transport
 
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,12 +27,21 @@ struct ServeCommand: ParsableCommand {
     func run() throws {
         let settings = try configuration.settings(model, compute, service)
         let directory = try settings.modelsDirectory(executable: ConfigurationOptions.executable)
-        let lines = LineWriter()
-        let logger = Logger(label: "swiftlet") { _ in LineLogHandler(level: settings.logLevel, writer: lines) }
+        let lines = LineWriter(format: settings.logFormat)
+        let logger = Logger(label: "swiftlet") { _ in
+            LineLogHandler(level: settings.logLevel, format: settings.logFormat, writer: lines)
+        }
         let service = try ClassificationService(
             settings: settings, build: BuildInformation(version: Version.number, revision: Version.commit),
             logger: logger)
-        try ServiceProcess(service: service, logger: logger, say: lines)
-            .run(repository: ModelRepository(directory: directory))
+        try ServiceProcess(service: service, logger: logger, say: lines, supervisor: supervisor(logger))
+            .run(repository: ModelRepository(directory: directory, modelName: settings.model))
+    }
+
+    private func supervisor(_ logger: Logger) -> Supervisor? {
+        do { return try Supervisor.named(in: ProcessInfo.processInfo.environment) } catch {
+            logger.warning("cannot use NOTIFY_SOCKET", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 }

@@ -28,14 +28,14 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The settings in force; warnings go to standard error.
     /// - Throws: `ValidationError` for a wrong flag, `SettingsError` for anything else that is wrong.
-    func settings(_ groups: any SettingsOptions...) throws -> Settings {
+    func settings(_ groups: any SettingsOptions..., tellsWarnings: Bool = true) throws -> Settings {
         var flags: [String: String] = [:]
         for group in groups { flags.merge(group.flags) { $1 } }
         do throws(SettingsError) {
             let settings = try Settings.load(
                 flags: flags, environment: ProcessInfo.processInfo.environment, configPath: config,
                 executable: Self.executable)
-            for warning in settings.warnings { StandardStream.complain("warning: \(warning)") }
+            for warning in settings.warnings where tellsWarnings { StandardStream.complain("warning: \(warning)") }
             return settings
         } catch { throw Self.usageError(error) }
     }
@@ -62,6 +62,16 @@ struct ComputeOptions: SettingsOptions {
     @Option(help: .setting("isa", "name")) var isa: String?
 }
 
+/// Where the service listens, for whoever asks it.
+struct AddressOptions: SettingsOptions {
+    @Option(help: .setting("host", "address")) var host: String?
+    @Option(help: .setting("port", "number")) var port: String?
+    @Option(help: .setting("tlsCertificate", "file")) var tlsCertificate: String?
+    @Option(help: .setting("tlsClientCa", "file")) var tlsClientCa: String?
+    @Option(help: .setting("adminAddress", "address")) var adminAddress: String?
+    @Option(help: .setting("adminTls", "on|off")) var adminTls: String?
+}
+
 /// What only the service needs.
 struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("host", "address")) var host: String?
@@ -75,6 +85,7 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("adminAddress", "address")) var adminAddress: String?
     @Option(help: .setting("adminTls", "on|off")) var adminTls: String?
     @Option(help: .setting("corsAllowedOrigins", "origins")) var corsAllowedOrigins: String?
+    @Option(help: .setting("trustedProxies", "addresses")) var trustedProxies: String?
     @Option(help: .setting("loadModels", "names")) var loadModels: String?
     @Option(help: .setting("modelVersions", "policies")) var modelVersions: String?
     @Option(help: .setting("modelPollSeconds", "s")) var modelPollSeconds: String?
@@ -99,7 +110,14 @@ struct ServiceOptions: SettingsOptions {
     @Option(help: .setting("drainDelaySeconds", "s")) var drainDelaySeconds: String?
     @Option(help: .setting("drainTimeoutSeconds", "s")) var drainTimeoutSeconds: String?
     @Option(help: .setting("topK", "count")) var topK: String?
+    @Option(help: .setting("page", "on|off")) var page: String?
     @Option(help: .setting("logLevel", "level")) var logLevel: String?
+    @Option(help: .setting("logFormat", "text|json")) var logFormat: String?
+    @Option(help: .setting("accessLog", "off|-|file")) var accessLog: String?
+    @Option(help: .setting("accessLogOneIn", "count")) var accessLogOneIn: String?
+    @Option(help: .setting("slowRequestMilliseconds", "ms")) var slowRequestMilliseconds: String?
+    @Option(help: .setting("otlpEndpoint", "url")) var otlpEndpoint: String?
+    @Option(help: .setting("traceOneIn", "count")) var traceOneIn: String?
 }
 
 extension ArgumentHelp {

@@ -17,9 +17,30 @@ struct Swiftlet: ParsableCommand {
             """,
         version: Version.line,
         subcommands: [
-            ServeCommand.self,
+            ServeCommand.self, HealthCommand.self,
             ClassifyCommand.self, EvaluateCommand.self, BenchCommand.self, InferCommand.self, DescribeCommand.self,
             ScaleCommand.self, QuantizeCommand.self, ModelsCommand.self, ConfigCommand.self,
-            KeyCommand.self,
+            KeyCommand.self, SelftestCommand.self,
         ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            do { try command.run() } catch { exit(of: type(of: command), with: error) }
+        } catch { exit(withError: error) }
+    }
+
+    /// Ends with the usage of the command that found its arguments wrong while it ran, where the library would show the
+    /// root's.
+    private static func exit(of command: any ParsableCommand.Type, with error: any Error) -> Never {
+        guard error is ValidationError, let name = command.configuration.commandName, command != Self.self else {
+            exit(withError: error)
+        }
+        let text = command.fullMessage(for: error)
+            .replacing("Usage: \(name)", with: "Usage: swiftlet \(name)")
+            .replacing("'\(name) --help'", with: "'swiftlet \(name) --help'")
+        // Where even that cannot be written nobody is left to tell.
+        try? StandardStream.error.write("\(text)\n")
+        exit(withError: command.exitCode(for: error))
+    }
 }

@@ -275,12 +275,12 @@ struct BatchQueueTests {
         for _ in 0..<10 { _ = try queue.reserve(1, deadline: nil, now: start) }
         // 100 ms lie before the eleventh, and 110 before the twelfth. Its own size does not count.
         _ = try queue.reserve(1, deadline: nil, now: start)
-        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 110_000_000)) {
+        #expect(throws: ReservationRefusal.waitTooLong(nanoseconds: 110_000_000, retryAfterNanoseconds: 110_000_000)) {
             try queue.reserve(1, deadline: nil, now: start)
         }
         var other = try timedQueue()
         _ = try other.reserve(64, deadline: nil, now: start)
-        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 640_000_000)) {
+        #expect(throws: ReservationRefusal.waitTooLong(nanoseconds: 640_000_000, retryAfterNanoseconds: 640_000_000)) {
             try other.reserve(1, deadline: nil, now: start)
         }
     }
@@ -302,7 +302,8 @@ struct BatchQueueTests {
         var queue = try timedQueue(milliseconds: 5000)
         _ = try queue.reserve(1, deadline: nil, now: start)
         _ = try queue.reserve(1, deadline: nil, now: start)
-        #expect(throws: ReservationRefusal.queueFull(retryAfterNanoseconds: 10_000_000_000)) {
+        let wait: Int64 = 10_000_000_000
+        #expect(throws: ReservationRefusal.waitTooLong(nanoseconds: wait, retryAfterNanoseconds: wait)) {
             try queue.reserve(1, deadline: nil, now: start)
         }
     }

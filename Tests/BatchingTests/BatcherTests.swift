@@ -82,7 +82,9 @@ struct BatcherTests {
         #expect(bench.state.withLock { $0.jobs.isEmpty })
         #expect(
             bench.batcher.recentBatches == [
-                BatchRecord(size: 1, reason: .idle, longestWaitNanoseconds: 0, computeNanoseconds: 2_000_000)
+                BatchRecord(
+                    size: 1, reason: .idle, longestWaitNanoseconds: 0, computeNanoseconds: 2_000_000,
+                    start: Instant(nanoseconds: 0))
             ])
     }
 

@@ -108,4 +108,44 @@ struct ModelRepositoryTests {
                 reason: "is torchvision, but the weights are in timm's")
         ) { try repository.model(named: "b").checkpoint() }
     }
+
+    // MARK: One model alone
+
+    static let description = ModelDescriptionTests.json(["labels": "\"labels.txt\""])
+
+    @Test func aDirectoryThatIsAModelItselfIsItsVersion1() throws {
+        try directory.write(Self.description, to: "model.json")
+        let lone = ModelRepository(directory: directory.path, modelName: "flowers")
+        #expect(try lone.entries() == [.init(name: "flowers", version: 1, directory: directory.path)])
+        #expect(try lone.contents().passedOver == [])
+        #expect(try lone.model(named: "flowers").weightsPath == "\(directory.path)/model.safetensors")
+    }
+
+    @Test func aDirectoryOfVersionsIsOneModel() throws {
+        for path in ["2/model.json", "10/model.json", "model.json", "3/other", "extra/file"] {
+            try directory.write(Self.description, to: path)
+        }
+        let lone = ModelRepository(directory: directory.path, modelName: "flowers")
+        #expect(try lone.entries().map { "\($0.name)/\($0.version)" } == ["flowers/2", "flowers/10"])
+    }
+
+    @Test func aLoneModelIsCalledAsItsDirectoryWhereNobodySaysHow() throws {
+        try directory.write(Self.description, to: "flowers/1/model.json")
+        for path in ["\(directory.path)/flowers", "\(directory.path)/flowers/"] {
+            #expect(try ModelRepository(directory: path).entries().map(\.name) == ["flowers"])
+        }
+    }
+
+    @Test(arguments: ["a b", ".", ".hidden"]) func aLoneModelWithAStrangeNameIsAnError(name: String) throws {
+        try directory.write(Self.description, to: "model.json")
+        let lone = ModelRepository(directory: directory.path, modelName: name)
+        #expect(throws: CheckpointError.self) { try lone.entries() }
+    }
+
+    @Test func aMisplacedDescriptionHidesNoModel() throws {
+        try add("b", "1")
+        for path in ["model.json", "4/model.json"] { try directory.write(Self.description, to: path) }
+        let repository = ModelRepository(directory: directory.path, modelName: "b")
+        #expect(try repository.entries().map { "\($0.name)/\($0.version)" } == ["b/1"])
+    }
 }

@@ -63,7 +63,7 @@ struct APIKeysTests {
 }
 
 struct AccessPolicyTests {
-    enum Peer { case local, remote, proxied }
+    enum Peer { case local, remote, proxied, trusted }
 
     private static let ring = KeyRing(
         try! APIKeys(
@@ -80,7 +80,7 @@ struct AccessPolicyTests {
         if peer == .proxied { fields[HTTPField.Name("X-Forwarded-For")!] = "203.0.113.9" }
         let policy = AccessPolicy(keys: hasKeys ? Self.ring : nil, isAdminAddress: isAdminAddress)
         let address = peer == .remote ? SocketAddress.documentation : .loopback
-        switch policy.decide(AccessQuestion(access: access, fields: fields, peer: address)) {
+        switch policy.decide(AccessQuestion(access, fields, peer: address, isProxied: peer == .trusted)) {
         case .granted: return 200
         case .refused(let refusal):
             #expect((refusal.status == .unauthorized) <= (refusal.fields[.wwwAuthenticate] != nil))
@@ -89,15 +89,29 @@ struct AccessPolicyTests {
         }
     }
 
+    /// A page whose name was made to point at this machine is of the same origin.
+    @Test(
+        arguments: [
+            (nil, true), ("localhost", true), ("LocalHost:8080", true), ("127.0.0.1:8080", true), ("[::1]:8080", true),
+            ("[::1]", true), ("evil.example:8080", false), ("evil.example", false), ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example:80", false), ("[::1", true), ("[evil.example]:80", false), ("", false),
+            (":80", false),
+        ])
+    func whoCallsTheServerByANameIsNotLocal(authority: String?, isLocal: Bool) {
+        let policy = AccessPolicy(keys: nil, isAdminAddress: false)
+        let decision = policy.decide(AccessQuestion(.admin, [:], authority: authority, peer: .loopback))
+        #expect((decision == .granted(keyName: nil)) == isLocal)
+    }
+
     /// A page can have the operator's browser send this.
     @Test(arguments: ["Origin", "Sec-Fetch-Site", "X-Forwarded-For", "Via", "Forwarded", "X-Real-IP"])
     func whatComesFromElsewhereIsNotLocal(field: String) throws {
         let policy = AccessPolicy(keys: nil, isAdminAddress: false)
         let fields: HTTPFields = [HTTPField.Name(field)!: "https://a.example"]
-        let local = policy.decide(AccessQuestion(access: .admin, fields: [:], peer: .loopback))
+        let local = policy.decide(AccessQuestion(.admin, [:], peer: .loopback))
         #expect(local == .granted(keyName: nil))
         guard
-            case .refused(let refusal) = policy.decide(AccessQuestion(access: .admin, fields: fields, peer: .loopback))
+            case .refused(let refusal) = policy.decide(AccessQuestion(.admin, fields, peer: .loopback))
         else {
             Issue.record("\(field) was let in")
             return
@@ -112,7 +126,7 @@ struct AccessPolicyTests {
             ("key-user", 401), ("Bearer key-user x", 401), ("Bearer key-user, Bearer key-user", 401),
         ] as [(String?, Int)])
     func inferenceNeedsAKeyWhereThereAreKeys(authorization: String?, expected: Int) throws {
-        for peer in [Peer.local, .remote, .proxied] {
+        for peer in [Peer.local, .remote, .proxied, .trusted] {
             #expect(try status(.inference, peer, authorization, hasKeys: true) == expected)
             #expect(try status(.inference, peer, authorization, hasKeys: false) == 200)
             #expect(try status(.open, peer, authorization, hasKeys: true) == 200)
@@ -123,11 +137,14 @@ struct AccessPolicyTests {
         arguments: [
             // Without keys: this machine, or whoever reaches the admin address.
             (.local, nil, false, false, 200), (.remote, nil, false, false, 403), (.proxied, nil, false, false, 403),
+            (.trusted, nil, false, false, 403),
             (.remote, "Bearer key-ops", false, false, 403), (.remote, nil, false, true, 200),
             // With keys: this machine, or the right.
-            (.local, nil, true, false, 200), (.proxied, nil, true, false, 401), (.remote, nil, true, false, 401),
+            (.local, nil, true, false, 200), (.proxied, nil, true, false, 401), (.trusted, nil, true, false, 401),
+            (.remote, nil, true, false, 401),
             (.remote, "Bearer key-user", true, false, 403), (.remote, "Bearer key-ops", true, false, 200),
-            (.proxied, "Bearer key-both", true, false, 200), (.remote, nil, true, true, 401),
+            (.proxied, "Bearer key-both", true, false, 200), (.trusted, "Bearer key-both", true, false, 200),
+            (.remote, nil, true, true, 401),
             (.remote, "Bearer key-user", true, true, 403), (.remote, "Bearer key-ops", true, true, 200),
             (.local, nil, true, true, 200),
         ] as [(Peer, String?, Bool, Bool, Int)])
@@ -136,6 +153,20 @@ struct AccessPolicyTests {
     ) throws {
         #expect(
             try status(.admin, peer, authorization, hasKeys: hasKeys, isAdminAddress: isAdminAddress) == expected)
+    }
+}
+
+extension AccessQuestion {
+    /// From loopback or not; `isProxied` says whether a trusted proxy listens at the other end, which says that the client
+    /// is on this machine.
+    fileprivate init(
+        _ access: RouteAccess, _ fields: HTTPFields, authority: String? = nil, peer: SocketAddress,
+        isProxied: Bool = false
+    ) {
+        let identity = Client.Identity.address(isProxied ? SocketAddress.loopback.address : peer.address)
+        self.init(
+            access: access, fields: fields, authority: authority, peer: peer,
+            client: Client(identity: identity, isSecure: false, isProxied: isProxied))
     }
 }
 

@@ -131,8 +131,8 @@ struct ClassifyTests {
             ("top_k=2&top_k=2", "top_k: is given twice"),
             ("model=lite&model=lite", "model: is given twice"), ("version=1&version=1", "version: is given twice"),
             ("version=v1", "version: 'v1' is not a positive whole number"),
-            ("topk=3", "topk: no such parameter; there are model, version and top_k"),
-            ("a%22b=3", "a\"b: no such parameter; there are model, version and top_k"),
+            ("topk=3", "topk: no such parameter; there are model, version, top_k and explain"),
+            ("a%22b=3", "a\"b: no such parameter; there are model, version, top_k and explain"),
         ])
     func namesTheParameterThatIsWrong(query: String, detail: String) throws {
         let test = try TestService()

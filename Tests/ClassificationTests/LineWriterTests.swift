@@ -61,6 +61,69 @@ struct LineWriterTests {
         #expect(lost.value == .number(2))
     }
 
+    @Test func writesWhatHasWaitedTogether() {
+        let gate = DispatchSemaphore(value: 0)
+        let written = Lock<[String]>([])
+        let writer = LineWriter(capacity: 6, pieceBytes: 20, format: .json) { text in
+            gate.wait()
+            written.withLock { $0.append(text) }
+            return 0
+        }
+        // Whichever are taken with the first, the others wait for it.
+        for number in 0..<9 { writer("line \(number)") }
+        for _ in 0..<20 { gate.signal() }
+        #expect(eventually { written.withLock { $0.joined() } == (0..<6).map { "line \($0)\n" }.joined() })
+        #expect(written.withLock { $0.count } < 6)
+        writer("later")
+        #expect(eventually { written.withLock { $0.last }?.hasSuffix("\nlater\n") == true })
+        let notice = written.withLock { $0.last! }.split(separator: "\n")[0]
+        #expect(notice.hasPrefix("{\"time\":\"2") && notice.contains("\"message\":\"3 lines were dropped"))
+    }
+
+    @Test func findsTimeForOthersWhileLinesNeverEnd() {
+        let itself = Lock<LineWriter?>(nil)
+        let writer = LineWriter { _ in
+            itself.withLock { $0 }?("another")
+            return 0
+        }
+        itself.withLock { $0 = writer }
+        writer("the first")
+        let done = Signal<Void>()
+        writer.afterLines { done.send(()) }
+        #expect(done.wait() != nil)
+        itself.withLock { $0 = nil }
+    }
+
+    @Test func writesJSONThatHoldsAnyMessage() throws {
+        struct Entry: Decodable {
+            var time, level, message: String
+            var metadata: [String: String]?
+        }
+        let written = Lock<[String]>([])
+        let writer = LineWriter(format: .json) { text in
+            written.withLock { $0.append(text) }
+            return 0
+        }
+        let logger = Logger(label: "x") { _ in LineLogHandler(level: .info, format: .json, writer: writer) }
+        logger.warning("two\nlines, \"quoted\" \\ 鳥", metadata: ["b": "2", "a": "\u{1}"])
+        logger.info("nothing else")
+        #expect(eventually { written.withLock { $0.count } == 2 })
+        let entries = try written.withLock { $0 }.map { try decodeJSON(Entry.self, Array($0.utf8)) }
+        #expect(written.withLock { $0 }.allSatisfy { $0.split(separator: "\n").count == 1 })
+        #expect(entries[0].message == "two\nlines, \"quoted\" \\ 鳥" && entries[0].level == "warning")
+        #expect(entries[0].metadata == ["a": "\u{1}", "b": "2"] && entries[1].metadata == nil)
+        #expect(entries.allSatisfy { $0.time.utf8.count == 24 && $0.time.hasSuffix("Z") })
+    }
+
+    @Test(
+        arguments: [
+            ("word", "word"), ("[\"a\", \"b\"]", #""[\"a\", \"b\"]""#), ("two words", "\"two words\""), ("", "\"\""),
+            ("a=b", "\"a=b\""), ("a\nb\tc\rd", #""a\nb\tc\rd""#), (#"\"#, #""\\""#), ("\u{1B}[0m", #""\u001b[0m""#),
+            ("é/-.:'", "é/-.:'"),
+            ("a\u{2028}b\u{9B}", #""a\u2028b\u009b""#), ("\u{85}\u{202E}", #""\u0085\u202e""#),
+        ])
+    func quotesValuesThatAreNoWord(value: String, text: String) { #expect(LogValue.text(value) == text) }
+
     @Test func formatsMetadataInOrder() {
         let written = Lock<[String]>([])
         let writer = LineWriter { text in
@@ -70,8 +133,8 @@ struct LineWriterTests {
         var logger = Logger(label: "x") { _ in LineLogHandler(level: .info, writer: writer) }
         logger[metadataKey: "b"] = "2"
         logger.debug("unseen")
-        logger.warning("seen", metadata: ["a": "1"])
+        logger.warning("seen", metadata: ["a": "1 or 2"])
         #expect(eventually { written.withLock { $0.count } == 1 })
-        #expect(written.withLock { $0[0] }.hasSuffix("Z warning seen a=1 b=2\n"))
+        #expect(written.withLock { $0[0] }.hasSuffix("Z warning seen a=\"1 or 2\" b=2\n"))
     }
 }

@@ -215,6 +215,26 @@ struct OpenNetworkTests {
         #expect(address.host == host && address.port == port)
     }
 
+    // MARK: Proxies
+
+    /// Whatever it passes on: a proxy on the same machine is trusted to name clients, and makes none of them local.
+    @Test func nobodyIsLocalBehindATrustedProxy() throws {
+        let index = "/v2/repository/index"
+        let direct = try TestService()
+        defer { direct.stop() }
+        #expect(try direct.exchange("POST", index, body: []).status == 200)
+        let proxied = try TestService { $0.trustedProxies = ["127.0.0.0/8", "::1"] }
+        defer { proxied.stop() }
+        let forgeries: [[(name: String, value: String)]] = [
+            [], [("X-Forwarded-For", "127.0.0.1")], [("X-Forwarded-For", "::1")], [("Forwarded", "for=127.0.0.1")],
+            [("Forwarded", #"for="[::1]""#), ("X-Forwarded-For", "::1")], [("X-Forwarded-For", "")],
+        ]
+        for fields in forgeries {
+            #expect(try proxied.exchange("POST", index, fields: fields, body: []).status == 403, "\(fields)")
+            if !fields.isEmpty { #expect(try direct.exchange("POST", index, fields: fields, body: []).status == 403) }
+        }
+    }
+
     // MARK: Pages of other origins
 
     @Test func letsAllowedPagesAskAndRead() throws {

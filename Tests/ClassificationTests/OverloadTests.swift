@@ -18,7 +18,7 @@ struct OverloadTests {
         let refused = try test.classify(Upload.jpeg("444"))
         #expect(refused.status == 503)
         let problem: Problem = try refused.decoded()
-        #expect(problem.title == "Overloaded" && problem.detail == "the queue is full")
+        #expect(problem.title == "Overloaded" && problem.detail == "all places in the queue are taken")
         // No batch has told yet how long it takes.
         #expect(refused["retry-after"] == "1" && refused["retry-after-ms"] == nil)
         gate.open()

@@ -96,6 +96,7 @@ struct ServiceFailureTests {
     func roundsRetryAfterUp(seconds: Double, whole: String, milliseconds: String?) {
         let failures: [ServiceFailure] = [
             .queueFull(places: 1, retryAfterSeconds: seconds),
+            .waitTooLong(seconds: 0.4, retryAfterSeconds: seconds),
             .deadlineUnmeetable(microseconds: 5000, retryAfterSeconds: seconds),
         ]
         for failure in failures {
@@ -131,6 +132,7 @@ struct ServiceFailureTests {
         (.notLoaded(model: "a", version: 2), 404, nil), (.defaultNotLoaded(model: "a"), 404, nil),
         (.loadFailed(reason: "a"), 422, nil),
         (.queueFull(places: 1, retryAfterSeconds: 0), 503, "queue_full"),
+        (.waitTooLong(seconds: 0.4, retryAfterSeconds: 0), 503, "queue_full"),
         (.deadlineUnmeetable(microseconds: 1500, retryAfterSeconds: 0), 503, "deadline"),
         (.deadlinePassed(microseconds: 1000), 504, "deadline"), (.notReady(reason: "loading"), 503, nil),
         (.resultNotFinite, 500, nil),

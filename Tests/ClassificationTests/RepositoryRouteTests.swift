@@ -19,6 +19,42 @@ struct RepositoryRouteTests {
         return try response.decoded()
     }
 
+    @Test func unloadingKeepsWhatIsWrongWithAVersion() throws {
+        var broken = try TestModel(name: "broken")
+        broken.weights = nil
+        let test = try TestService(models: [TestModel(), broken]) { $0.model = "lite" }
+        defer { test.stop() }
+        let before = try index(test)[0].reason
+        #expect(before.contains("model.safetensors"))
+        for _ in 0..<2 {
+            #expect(try test.repository("models/broken/unload").status == 200)
+            #expect(try index(test)[0].reason == "unloaded; " + before)
+        }
+        // Of one that answered instead of what is broken, too.
+        var worse = try TestModel()
+        worse.labels = []
+        try test.write(worse)
+        #expect(try test.repository("models/lite/load").status == 422)
+        #expect(try test.repository("models/lite/unload").status == 200)
+        let reason = try index(test)[1].reason
+        #expect(reason.hasPrefix("unloaded; ") && reason.contains("labels.txt") && !reason.contains("answers"))
+    }
+
+    @Test func countsChangesThatADrainRefuses() throws {
+        let test = try TestService()
+        defer { test.stop() }
+        let name = "swiftlet_rejected_total{reason=\"draining\"}"
+        #expect(try test.metrics().values[name] == 0)
+        test.service.beginDrain()
+        for path in ["models/lite/load", "models/lite/unload"] {
+            let refused = try test.repository(path)
+            #expect(refused.status == 503 && refused["retry-after"] == "1" && refused.text.contains("draining"))
+        }
+        #expect(try test.metrics().values[name] == 2)
+        // What is only looked at is answered.
+        #expect(try test.repository("index").status == 200)
+    }
+
     @Test func listsWhatLiesThereAndHowItIs() throws {
         var broken = try TestModel(name: "broken", version: 3)
         broken.weights = nil

@@ -43,10 +43,14 @@ struct ServiceMetricsTests {
             "swiftlet_model_ready": "gauge", "swiftlet_model_load_failures_total": "counter",
             "swiftlet_build_info": "gauge", "process_cpu_seconds_total": "counter",
             "process_resident_memory_bytes": "gauge", "process_open_fds": "gauge",
-            "process_start_time_seconds": "gauge",
+            "process_start_time_seconds": "gauge", "swiftlet_compute_threads": "gauge",
         ]
         for (name, type) in types { #expect(page.types[name] == type, "\(name)") }
-        let notZero = page.values.filter { !$0.key.hasPrefix("process_") && $0.value != 0 }.keys
+        #expect(page["swiftlet_compute_threads"] == 2)
+        let ofTheMachine = ["process_", "swiftlet_cpu_", "swiftlet_compute_threads"]
+        let notZero = page.values.filter { sample in
+            sample.value != 0 && !ofTheMachine.contains { sample.key.hasPrefix($0) }
+        }.keys
         let isa = test.service.context.catalogue.all[0].model.plan.table.isa
         #expect(
             Set(notZero) == [

@@ -102,14 +102,26 @@ struct SettingsTests {
         (#"{"adminAddress": "9090"}"#, ["'adminAddress'", "'9090'", "HOST:PORT"]),
         (#"{"adminAddress": "::1:9090"}"#, ["'adminAddress'", "HOST:PORT"]),
         (#"{"adminAddress": "a:65536"}"#, ["'adminAddress'", "HOST:PORT"]),
+        (
+            #"{"otlpEndpoint": "https://collector:4318"}"#,
+            ["'otlpEndpoint'", "'https://collector:4318'", "http://HOST:PORT"]
+        ),
+        (#"{"otlpEndpoint": "http://collector"}"#, ["'otlpEndpoint'", "http://HOST:PORT"]),
+        (#"{"otlpEndpoint": "http://collector:0/a b"}"#, ["'otlpEndpoint'", "http://HOST:PORT"]),
+        (#"{"logFormat": "xml"}"#, ["'logFormat'", "'xml'", "text, json"]),
         (#"{"adminTls": "yes"}"#, ["'adminTls'", "'yes'", "off, on"]),
         (
             #"{"corsAllowedOrigins": ["https://a.example/"]}"#,
             ["'corsAllowedOrigins'", "'https://a.example/'", "origins"]
         ),
+        (#"{"trustedProxies": ["10.0.0.0/8", "proxy"]}"#, ["'trustedProxies'", "'proxy'", "2001:db8::/32"]),
+        (#"{"trustedProxies": ["10.1.0.0/8"]}"#, ["'trustedProxies'", "'10.1.0.0/8'", "bits"]),
         (#"{"maxBatchSize": 0}"#, ["'maxBatchSize'", "1 to 256"]),
         ("", ["config.json", "JSON"]),
         ("[]", ["config.json", "object"]),
+        (#"{"port": 1, "topK": 2, "port": 3}"#, ["config.json", "'port' is there twice"]),
+        (#"{"port": 1, "\u0070ort": 1}"#, ["config.json", "'port' is there twice"]),
+        (#"{"port": 1,}"#, ["config.json", "byte 11"]), (#"{"loadModels": ["a",]}"#, ["config.json", "byte 20"]),
         ("{", ["config.json", "JSON"]),
     ]
 
@@ -195,9 +207,11 @@ extension Setting: CustomTestStringConvertible {
             switch key {
             case "isa": ("portable", #""portable""#)
             case "adminAddress": ("[::1]:9", #""[::1]:9""#)
+            case "otlpEndpoint": ("http://[::1]:9/v1/traces", #""http://[::1]:9/v1/traces""#)
             default: ("other", #""other""#)
             }
         case .choice(_, let choices): (choices.last!, "\"\(choices.last!)\"")
+        case .list where key == "trustedProxies": ("10.0.0.0/8,::1", #"["10.0.0.0/8", "::1"]"#)
         case .list where key == "corsAllowedOrigins": ("*,app://b", #"["*", "app://b"]"#)
         case .integer(let path, _):
             ("\(Settings()[keyPath: path] + 1)", "\(Settings()[keyPath: path] + 1)")

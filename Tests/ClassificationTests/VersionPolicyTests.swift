@@ -32,6 +32,14 @@ struct VersionPolicyTests {
         ) { try policies(elements) }
     }
 
+    /// It may come later.
+    @Test func saysWhichModelIsNotThere() throws {
+        let test = try TestService { $0.modelVersions = ["lite=all", "light=all"] }
+        defer { test.stop() }
+        let warnings = test.log.complaints
+        #expect(warnings == ["modelVersions names 'light', and no model is called so; there is lite"])
+    }
+
     @Test func refusesItBeforeAnythingStarts() {
         #expect(throws: SettingsError.self) { try Settings.load(flags: ["modelVersions": "latest,1"]) }
     }

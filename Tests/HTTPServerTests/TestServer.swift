@@ -27,7 +27,7 @@ final class TestServer: Sendable {
 
     init(
         clock: any Clock = MonotonicClock(), calls: SystemCalls = .kernel, tls: TLSCredentials? = nil,
-        gate: Gate? = nil, crossOrigin: CrossOriginPolicy? = nil,
+        gate: Gate? = nil, crossOrigin: CrossOriginPolicy? = nil, trustedProxies: TrustedProxies = TrustedProxies(),
         _ change: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = ServerConfiguration()
@@ -52,6 +52,12 @@ final class TestServer: Sendable {
             let text = "\(request.parameters["name"] ?? "-") \(request.queryValue("q") ?? "-")"
             responder.respond(Response(contentType: "text/plain", body: Array(text.utf8)))
         }
+        let tellClient: Handler = { request, responder in
+            let text = "\(request.client) \(request.client.isProxied ? "proxied" : "direct")"
+            responder.respond(Response(contentType: "text/plain", body: Array(text.utf8)))
+        }
+        router.add(.get, "/client", handler: tellClient)
+        router.add(.post, "/client", handler: tellClient)
         router.add(.get, "/drop") { _, _ in }
         router.add(.post, "/open", access: .open) { request, responder in
             responder.respond(Response(contentType: "x/y", body: request.body))
@@ -80,7 +86,7 @@ final class TestServer: Sendable {
             listeners: [
                 Listener(
                     host: configuration.host, port: configuration.port, router: router, tls: tls,
-                    authorizer: gate?.decide, crossOrigin: crossOrigin,
+                    authorizer: gate?.decide, crossOrigin: crossOrigin, trustedProxies: trustedProxies,
                     maximumConnections: configuration.maximumConnections)
             ], clock: clock, observer: observer, logger: logger)
         port = try server.start(calls: calls).port

@@ -5,7 +5,7 @@ import Kernels
 
 /// The network, computed layer by layer with the plain reference of each operation and whole tensors in between.
 struct ReferenceNetwork {
-    private struct Picture {
+    struct Picture {
         var height: Int
         var width: Int
         var values: [Float]
@@ -16,6 +16,12 @@ struct ReferenceNetwork {
     init(_ graph: Graph) { self.graph = graph }
 
     func logits(planar: [Float], height: Int, width: Int) -> [Double] {
+        let features = mean(head(planar: planar, height: height, width: width), channels: graph.head.outputs)
+        return dense(features, graph.classifier).values.map(Double.init)
+    }
+
+    /// The last feature map, `[height][width][channels]`.
+    func head(planar: [Float], height: Int, width: Int) -> Picture {
         let pixels = height * width
         var picture = Picture(
             height: height, width: width, values: (0..<(pixels * 3)).map { planar[$0 % 3 * pixels + $0 / 3] })
@@ -38,8 +44,7 @@ struct ReferenceNetwork {
                 for i in picture.values.indices { picture.values[i] += input[i] }
             }
         }
-        let features = mean(dense(picture, graph.head), channels: graph.head.outputs)
-        return dense(features, graph.classifier).values.map(Double.init)
+        return dense(picture, graph.head)
     }
 
     private func mean(_ picture: Picture, channels: Int) -> Picture {

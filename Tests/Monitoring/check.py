@@ -29,9 +29,6 @@ UNUSED = {
 # Families that not every server has, and what it takes: queries of these alone may return nothing.
 CONDITIONAL = {
     "swiftlet_cpu_throttled_seconds_total": "a control group with a quota",
-    "swiftlet_spans_exported_total": "a collector of spans",
-    "swiftlet_spans_dropped_total": "a collector of spans",
-    "swiftlet_span_export_failures_total": "a collector of spans",
 }
 # What Prometheus itself makes.
 PROMETHEUS = {"up", "ALERTS"}

@@ -30,6 +30,8 @@ public final class ChildProcess {
         self.process = process
     }
 
+    public func signal(_ number: Int32) { kill(process, number) }
+
     deinit {
         kill(process, SIGTERM)
         while waitpid(process, nil, 0) < 0 && errno == EINTR {}

@@ -15,36 +15,14 @@ import numpy as np
 import tritonclient.http as http
 import tritonclient.http.aio as http_aio
 from PIL import Image
-from tritonclient.utils import InferenceServerException
 
+import checking
+from checking import check, fails, same
 from pictures import normalised, pixels
+from repository import loading, rights
 from served import served
 
 FP32, INT8 = "efficientnet-lite0", "efficientnet-lite0-int8"
-checks = 0
-
-
-def check(condition, what):
-    global checks
-    checks += 1
-    if not condition:
-        raise SystemExit(f"FAILED: {what}")
-
-
-def same(a, b, what):
-    check(a is not None and b is not None and a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes(), what)
-
-
-def fails(call, status, text, what):
-    global checks
-    checks += 1
-    try:
-        call()
-    except InferenceServerException as error:
-        if (status is None or str(error.status()) == str(status)) and text in error.message():
-            return
-        raise SystemExit(f"FAILED: {what}: got {error.status()} {error.message()!r}, expected {status} {text!r}")
-    raise SystemExit(f"FAILED: {what}: no error")
 
 
 def encoded(jpegs, shape=None):
@@ -282,9 +260,11 @@ def main():
             schedule(client, jpeg, base)
             refusals(client, jpeg, prepared[1])
             statistics(client, jpeg)
+            loading(client, [FP32, INT8], INT8, lambda: client.infer(INT8, encoded([jpeg])))
         concurrent(address, jpegs)
         asyncio.run(asynchronous(address, jpegs))
-    print(f"tritonclient {importlib.metadata.version('tritonclient')}: {checks} checks passed")
+    rights(binary, str(root / "models"), FP32, INT8, encoded([jpeg]))
+    print(f"tritonclient {importlib.metadata.version('tritonclient')}: {checking.count} checks passed")
 
 
 if __name__ == "__main__":

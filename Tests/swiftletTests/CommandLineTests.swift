@@ -27,6 +27,11 @@ struct CommandLineTests {
         #expect(run.output.contains(Version.number) && run.output.contains("commit") && run.output.contains("portable"))
     }
 
+    @Test func theImageIsLabelledWithTheVersion() throws {
+        let text = try String(contentsOfFile: Fixtures.repositoryRoot + "/Dockerfile", encoding: .utf8)
+        #expect(text.contains("org.opencontainers.image.version=\"\(Version.number)\""))
+    }
+
     static let misuses: [[String]] = [
         ["frobnicate"], ["describe"], ["describe", "B9"], ["describe", "B0", "--input-size", "0"],
         ["describe", "B0", "--format", "xml"], ["scale"], ["scale", "--phi", "x"], ["scale", "--phi", "99"],
@@ -43,6 +48,15 @@ struct CommandLineTests {
         #expect(run.status == 64)
         #expect(run.output.isEmpty)
         #expect(run.errors.hasPrefix("Error: "), "\(run.errors)")
+    }
+
+    static let lateMisuses: [[String]] = [["serve", "--port", "x"], ["config", "--port", "x"], ["key", "a:b"]]
+
+    @Test(arguments: lateMisuses)
+    func wrongUsageEndsWithTheUsageOfItsCommand(_ arguments: [String]) throws {
+        let run = try CommandRun(arguments)
+        #expect(run.status == 64 && run.errors.contains("Usage: swiftlet \(arguments[0]) "), "\(run.errors)")
+        #expect(run.errors.contains("See 'swiftlet \(arguments[0]) --help'"), "\(run.errors)")
     }
 
     static let failures: [[String]] = [

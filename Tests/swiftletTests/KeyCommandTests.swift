@@ -25,6 +25,20 @@ struct KeyCommandTests {
         #expect(throws: Never.self) { try APIKeys(path: "\(directory.path)/keys") }
     }
 
+    @Test(
+        arguments: [
+            ["ops", "--rights", "admin"], ["--rights", "admin", "ops"], ["--rights=admin", "ops"],
+        ])
+    func takesNameAndRightsInAnyOrder(_ arguments: [String]) throws {
+        let run = try CommandRun(["key"] + arguments)
+        #expect(run.status == 0 && run.output.contains("\nops:admin:"), "\(run.errors)")
+    }
+
+    @Test(arguments: [["a", "--rights", "admin", "--rights", "inference"], ["--rights", "inference,admin", "a"]])
+    func takesSeveralRights(_ arguments: [String]) throws {
+        #expect(try CommandRun(["key"] + arguments).output.contains("\na:inference,admin:"))
+    }
+
     @Test func takesAKeyThatIsThereAlready() throws {
         let directory = try TemporaryDirectory()
         let path = try directory.write("a key of the vault's".replacing(" ", with: "-").utf8, to: "secret")

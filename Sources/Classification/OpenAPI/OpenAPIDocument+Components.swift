@@ -37,6 +37,8 @@ extension OpenAPIDocument {
         "schema":{"enum":["gzip","deflate"]}},\#
         "Vary":{"schema":{"type":"string"}},\#
         "ETag":{"required":true,"schema":{"type":"string","pattern":"^W/\"[0-9a-f]+\"$"}},\#
+        "Content-Security-Policy":{"description":"What the page may do: nothing but ask this server","required":true,\#
+        "schema":{"type":"string","pattern":"^default-src 'none'; "}},\#
         "Cache-Control":{"required":true,"schema":{"const":"no-cache"}},\#
         "Inference-Header-Content-Length":{"description":"Bytes of JSON before the binary data; absent where all is JSON",\#
         "schema":{"type":"integer","minimum":1}}}
@@ -62,6 +64,11 @@ extension OpenAPIDocument {
                 $0.value("type", "integer")
                 $0.value("minimum", 1)
                 if let classCount = models.classCount { $0.value("maximum", classCount) }
+            case .explain:
+                $0.array("enum") {
+                    $0.value(nil, "cam")
+                    for count in 1...ImageParameters.maximumMaps { $0.value(nil, "cam:\(count)") }
+                }
             case .version, .pathVersion, .deadline:
                 $0.value("type", "integer")
                 $0.value("minimum", 1)
@@ -159,6 +166,11 @@ extension OpenAPIOperation.Parameter {
     fileprivate var presentation: (place: String, name: String, text: String) {
         switch self {
         case .topK: ("query", "top_k", "How many classes, up to as many as the model has")
+        case .explain:
+            (
+                "query", "explain",
+                "cam: where the likeliest class was seen; cam:N: the same of the N likeliest of the answer"
+            )
         case .model: ("query", "model", "The name of a loaded model; the default model without")
         case .version: ("query", "version", "Its version; the highest that is loaded without")
         case .deadline:

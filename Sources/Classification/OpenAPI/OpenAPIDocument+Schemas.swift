@@ -72,7 +72,8 @@ extension OpenAPIDocument {
                     "height":{"type":"integer","minimum":1},"predictions":{"description":"The likeliest first",\
                     "type":"array","minItems":1,"items":{"type":"object","required":["index","label","probability"],\
                     "properties":{"index":{"type":"integer","minimum":0},"label":{"type":"string"},\
-                    "probability":{"type":"number","minimum":0,"maximum":1}},"additionalProperties":false}}},\
+                    "probability":{"type":"number","minimum":0,"maximum":1}},"additionalProperties":false}},\
+                    "cam":\(Self.maps)},\
                     "additionalProperties":false}
                     """)
             ),
@@ -86,6 +87,23 @@ extension OpenAPIDocument {
             ),
         ]
     }
+
+    private static let maps = """
+        {"description":"With explain=cam: where the likeliest classes were seen","type":"object",\
+        "required":["box","maps"],"properties":{"box":{"description":"The part of the picture that the maps lie over, in \
+        its pixels after orientation; the model saw no other. It may reach beyond the picture",\
+        "type":"object","required":["x","y","width","height"],"properties":{"x":{"type":"number"},\
+        "y":{"type":"number"},"width":{"type":"number","exclusiveMinimum":0},\
+        "height":{"type":"number","exclusiveMinimum":0}},"additionalProperties":false},\
+        "maps":{"type":"array","minItems":1,"items":{"type":"object",\
+        "required":["index","low","high","width","height","png"],"properties":{\
+        "index":{"description":"Of the class","type":"integer","minimum":0},\
+        "low":{"description":"What black stands for, in the unit of the logits","type":"number"},\
+        "high":{"description":"What white stands for","type":"number"},\
+        "width":{"description":"Of the PNG","type":"integer","minimum":1},"height":{"type":"integer","minimum":1},\
+        "png":{"description":"A grayscale picture","type":"string","contentEncoding":"base64",\
+        "contentMediaType":"image/png"}},"additionalProperties":false}}},"additionalProperties":false}
+        """
 
     private func results(_ entry: String) -> String {
         """
@@ -137,7 +155,23 @@ extension OpenAPIDocument {
 
     // MARK: - The repository
 
+    private static let milliseconds = #"{"type":"number","minimum":0}"#
+
     private static let repositorySchemas = [
+        (
+            "BatchList",
+            """
+            {"type":"object","required":["batches"],"properties":{"batches":{"type":"array","items":{"type":"object",\
+            "required":["started","model","version","size","reason","queue_ms","compute_ms"],"properties":{\
+            "started":{"type":"string","format":"date-time"},"model":{"type":"string"},"version":{"type":"string"},\
+            "size":{"description":"Images","type":"integer","minimum":1},\
+            "reason":{"description":"Why it was not left to grow","enum":["full","delay","idle","drain"]},\
+            "queue_ms":{"description":"How long its images had waited in the queue","type":"object",\
+            "required":["min","median","max"],"properties":{"min":\(milliseconds),"median":\(milliseconds),\
+            "max":\(milliseconds)},"additionalProperties":false},"compute_ms":\(milliseconds)},\
+            "additionalProperties":false}}},"additionalProperties":false}
+            """
+        ),
         (
             "RepositoryIndexRequest",
             """

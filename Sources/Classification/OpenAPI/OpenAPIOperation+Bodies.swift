@@ -45,6 +45,10 @@ extension OpenAPIOperation {
         "An OpenAPI document", headers: ["ETag", "Cache-Control", "Content-Encoding", "Vary"],
         content: #""application/json":{"schema":{"type":"object","required":["openapi","info","paths"]}}"#)
 
+    static let page = response(
+        "The page", headers: ["Content-Security-Policy", "ETag", "Cache-Control", "Content-Encoding", "Vary"],
+        content: #""text/html":{"schema":{"type":"string"}}"#)
+
     static let notModified = response(
         "It is still what If-None-Match names", headers: ["ETag", "Cache-Control"], content: nil)
 

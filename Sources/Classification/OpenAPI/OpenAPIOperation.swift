@@ -12,6 +12,7 @@ struct OpenAPIOperation: Sendable {
     /// By their names in the document's components.
     enum Parameter: String, CaseIterable {
         case topK = "top_k"
+        case explain
         case model
         case version
         case deadline
@@ -25,9 +26,12 @@ struct OpenAPIOperation: Sendable {
 
     /// By the label of the route.
     static let all: [String: OpenAPIOperation] = [
+        Routes.page: OpenAPIOperation(
+            id: "page", summary: "A page to try images in a browser", tag: "images", parameters: [.knownTag],
+            answers: [(200, page), (304, notModified)]),
         Routes.classify: OpenAPIOperation(
             id: "classify", summary: "The likeliest classes of images", tag: "images",
-            parameters: [.topK, .model, .version, .deadline, .priority], body: imageBody,
+            parameters: [.topK, .explain, .model, .version, .deadline, .priority], body: imageBody,
             answers: [(200, answerOfModel("Classification"))]),
         Routes.embed: OpenAPIOperation(
             id: "embed", summary: "The features of images, to compare them with each other", tag: "images",
@@ -72,6 +76,9 @@ struct OpenAPIOperation: Sendable {
         V2Routes.infer: OpenAPIOperation(
             id: "v2Infer", summary: "Inference", tag: "v2", parameters: [.headerLength, .deadline],
             body: inferBody, answers: [(200, inferAnswer)]),
+        Routes.batches: OpenAPIOperation(
+            id: "batches", summary: "The last batches of each model that answers, the latest first",
+            tag: "administration", answers: [(200, answer("BatchList"))]),
         Routes.repositoryIndex: OpenAPIOperation(
             id: "repositoryIndex", summary: "Every version that lies in the repository or is loaded",
             tag: "administration", body: repositoryBody("RepositoryIndexRequest"),

@@ -1,4 +1,3 @@
-import COpenSSL
 import HTTP
 import HTTPServer
 import HTTPTypes
@@ -37,24 +36,13 @@ private final class DescriptionCache: Sendable {
 
     func makeResponse(_ models: OpenAPIDocument.Models, _ coding: ContentCoding?) -> Response {
         var response = Response(contentType: "application/json", body: document.json(models))
-        let tag = Self.entityTag(of: response.body)
+        response.tagBody()
         response.encodeBody(coding)
-        // Of every coding: hence a weak one.
-        response.fields[.eTag] = tag
-        response.fields[.cacheControl] = "no-cache"
         kept.withLock {
             if $0.models != models { $0 = Kept(models: models) }
             $0.responses[coding] = response
         }
         return response
-    }
-
-    private static func entityTag(of bytes: [UInt8]) -> String {
-        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        let status = EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha256(), nil)
-        precondition(status == 1, "SHA-256 is not available")
-        let word = digest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return "W/\"\(String(word, radix: 16))\""
     }
 }
 
@@ -64,24 +52,9 @@ extension ServiceContext {
         let models = OpenAPIDocument.Models(
             names: runners.keys.sorted(), classCount: runners.values.joined().map(\.model.plan.classCount).max())
         let coding = ContentCoding.preferred(by: request.fields)
-        let known = request.fields[.ifNoneMatch]
-        @Sendable func answer(_ response: Response) {
-            var response = response
-            if let known, let tag = response.fields[.eTag], Self.matches(tag, known) { response.status = .notModified }
-            responder.respond(response)
-        }
+        @Sendable func answer(_ response: Response) { responder.respond(response.unlessKnown(to: request)) }
         if let response = cache.response(models, coding) { return answer(response) }
         // Some tens of kilobytes are written and encoded: not on an event loop, nor behind images.
         scrapes.async { answer(cache.makeResponse(models, coding)) }
-    }
-
-    /// Whether `If-None-Match` names the tag. Source: RFC 9110 §13.1.2, by the weak comparison of §8.8.3.2.
-    static func matches(_ tag: String, _ field: String) -> Bool {
-        let opaque = tag.dropFirst(2)
-        return field.split(separator: ",").contains { element in
-            let candidate = element.drop { $0 == " " || $0 == "\t" }
-            let trimmed = String(candidate.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
-            return trimmed == "*" || trimmed == opaque || trimmed == tag
-        }
     }
 }

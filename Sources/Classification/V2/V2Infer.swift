@@ -54,7 +54,7 @@ extension ServiceContext {
                 reason: "\(error); a body that is one image needs the field 'Inference-Header-Content-Length: 0'")
         }
         let answer = try V2Answer(inference, model: runner.model)
-        let images = try runner.model.images(of: inference, limit: imageLimit)
+        let images = try inference.images(planarShape: runner.model.planarShape, limit: imageLimit)
         if headerLength == nil { try Self.refuseText(images) }
         let asked = deadlineMicroseconds(milliseconds: try ImageParameters.deadlineMilliseconds(request))
         let schedule = InferenceSchedule(

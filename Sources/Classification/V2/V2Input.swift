@@ -1,14 +1,15 @@
 import OpenInference
 
-extension ClassifierModel {
-    /// The images in a request's only input, whichever way they are sent.
+extension InferRequest {
+    /// The images in its only input, whichever way they are sent, for a model that reads `planarShape`.
     ///
+    /// Shapes: `planarShape` is `[C, H, W]`.
     /// - Throws: `badTensor` where it is not one that the model takes, `tooManyImages`, `badBody`.
-    func images(of request: InferRequest, limit: Int) throws(ServiceFailure) -> [InferenceInput] {
-        guard let tensor = request.inputs.first else {
+    func images(planarShape: [Int], limit: Int) throws(ServiceFailure) -> [InferenceInput] {
+        guard let tensor = inputs.first else {
             throw .badTensor(reason: "'inputs' is empty, expected '\(V2Tensor.input)'")
         }
-        if let other = request.inputs.first(where: { $0.name != V2Tensor.input }) {
+        if let other = inputs.first(where: { $0.name != V2Tensor.input }) {
             throw .badTensor(reason: "no input is called '\(other.name)'; there is '\(V2Tensor.input)'")
         }
         let shape = tensor.shape

@@ -16,7 +16,8 @@ public struct FuzzTarget: Sendable {
     }
 
     public static let all: [FuzzTarget] = [
-        request, chunks, connection, target, answer, multipart, upload, base64, safetensors, model, config,
+        request, chunks, connection, target, forwarded, answer, multipart, upload, base64, v2, safetensors, model,
+        config,
     ]
 
     public static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

@@ -1,0 +1,14 @@
+/// The names of a JSON object's members as they stand in its text, which decoders that make a dictionary of it forget.
+public enum JSONMembers {
+    /// - Throws: `malformedJSON` for what is no object in strict JSON.
+    public static func names(in text: [UInt8]) throws(OpenInferenceError) -> [String] {
+        var names: [String] = []
+        var scanner = JSONScanner(text, range: 0..<text.count)
+        try scanner.object { name, scanner throws(OpenInferenceError) in
+            names.append(name)
+            try scanner.skipValue()
+        }
+        try scanner.finish()
+        return names
+    }
+}
