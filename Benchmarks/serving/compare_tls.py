@@ -1,31 +1,12 @@
 """Compares `swiftlet serve` with TLS with itself without, over connections that are kept: requests a second by wrk, in turn, round after round."""
-import argparse
+import functools
 import os
-import resource
 import subprocess
-import sys
-import tempfile
 
-# Of the engines' comparison.
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+# First: it finds what lies beside the engines' comparison.
+from with_itself import compare_precisions, parse_arguments
 
-from closed_loop import WARM_UP_SECONDS, closed_loop
 from figures import medians, print_table, ratios, spread_text
-from servers import OURS, ROOT, running
-
-
-def parse_arguments():
-    beside = os.path.join(ROOT, "..", "shared", "images")
-    parser = argparse.ArgumentParser(prog="compare-tls", description=__doc__)
-    parser.add_argument("--precisions", default="fp32,int8", help="separated by commas")
-    parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="of each run")
-    parser.add_argument("--photos", default=beside if os.path.isdir(beside) else
-                        os.path.join(ROOT, "Tests", "Fixtures", "photo"), help="a directory of JPEG files")
-    parser.add_argument("--photo-limit", type=int, default=64)
-    parser.add_argument("--swiftlet", default=os.path.join(ROOT, ".build", "release", "swiftlet"))
-    return parser.parse_args()
 
 
 def make_certificate(directory):
@@ -37,23 +18,7 @@ def make_certificate(directory):
     return "--tls-certificate", certificate, "--tls-key", key
 
 
-def children_seconds():
-    """CPU time of wrk, which encrypts what the server decrypts, on the same cores."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def compare(arguments, precision, photos, first_photo, flags):
-    servers = {"plain": (), "TLS": flags}
-    rounds = {label: [] for label in servers}
-    for number in range(arguments.rounds):
-        for label in list(servers) if number % 2 == 0 else reversed(list(servers)):
-            with running("swiftlet", precision, first_photo, arguments, servers[label]) as server:
-                closed_loop(server, photos, arguments.connections, WARM_UP_SECONDS)
-                before = children_seconds()
-                figures = closed_loop(server, photos, arguments.connections, arguments.seconds)
-                figures["client_ms_each"] = 1e3 * (children_seconds() - before) / max(1, figures["requests"])
-                rounds[label].append(figures)
+def report(arguments, precision, rounds):
     ratio = ratios(*([figures["rate"] for figures in rounds[label]] for label in ("TLS", "plain")))
     rows = [[label, figures["rate"], figures["p50_ms"], figures["p99_ms"], figures["cpu_ms_each"],
              figures["client_ms_each"], f"{figures['errors']:.0f}", f"{figures['megabytes']:.0f}", f"{figures['others']:.0%}"]
@@ -68,19 +33,9 @@ def compare(arguments, precision, photos, first_photo, flags):
 
 
 def main():
-    arguments = parse_arguments()
-    photos = [os.path.join(arguments.photos, name) for name in sorted(os.listdir(arguments.photos))
-              if name.lower().endswith((".jpg", ".jpeg"))][:arguments.photo_limit]
-    with open(photos[0], "rb") as file:
-        first_photo = file.read()
-    arguments.swiftlet, arguments.peer_models = os.path.abspath(arguments.swiftlet), {}
-    with tempfile.TemporaryDirectory() as scratch:
-        arguments.scratch = scratch
-        flags = make_certificate(scratch)
-        for precision in arguments.precisions.split(","):
-            if precision not in OURS:
-                raise SystemExit(f"{precision} is none of {', '.join(OURS)}")
-            compare(arguments, precision, photos, first_photo, flags)
+    arguments = parse_arguments("compare-tls", __doc__)
+    compare_precisions(
+        arguments, lambda scratch: {"plain": (), "TLS": make_certificate(scratch)}, functools.partial(report, arguments))
 
 
 if __name__ == "__main__":

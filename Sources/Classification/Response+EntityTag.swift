@@ -1,4 +1,5 @@
 import COpenSSL
+import HTTP
 import HTTPServer
 import HTTPTypes
 
@@ -24,11 +25,7 @@ extension Response {
     /// Whether `If-None-Match` names the tag. Source: RFC 9110 §13.1.2, by the weak comparison of §8.8.3.2.
     static func tag(_ tag: String, isNamedBy field: String) -> Bool {
         let opaque = tag.dropFirst(2)
-        return field.split(separator: ",").contains { element in
-            let candidate = element.drop { $0 == " " || $0 == "\t" }
-            let trimmed = String(candidate.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
-            return trimmed == "*" || trimmed == opaque || trimmed == tag
-        }
+        return field.listElements.contains { $0 == "*" || $0 == opaque || $0 == tag }
     }
 }
 

@@ -1,3 +1,4 @@
+import HTTP
 import Parallelism
 
 #if canImport(Glibc)
@@ -28,7 +29,7 @@ struct WallTime: Equatable, Sendable {
     private func text(withMilliseconds: Bool) -> String {
         let milliseconds = Int(nanoseconds / 1_000_000)
         let (days, ofDay) = (milliseconds / 86_400_000, milliseconds % 86_400_000)
-        let (year, month, day) = Self.date(daysSince1970: days)
+        let date = CalendarDate(daysSince1970: days)
         return String(unsafeUninitializedCapacity: 24) { text in
             var count = 0
             func put(_ value: Int, _ digits: Int, _ end: StaticString) {
@@ -40,29 +41,15 @@ struct WallTime: Equatable, Sendable {
                 text[count + digits] = end.utf8Start.pointee
                 count += digits + 1
             }
-            put(year, 4, "-")
-            put(month, 2, "-")
-            put(day, 2, "T")
+            put(date.year, 4, "-")
+            put(date.month, 2, "-")
+            put(date.day, 2, "T")
             put(ofDay / 3_600_000, 2, ":")
             put(ofDay / 60_000 % 60, 2, ":")
             put(ofDay / 1000 % 60, 2, withMilliseconds ? "." : "Z")
             if withMilliseconds { put(ofDay % 1000, 3, "Z") }
             return count
         }
-    }
-
-    /// Source: Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`; for days from 1970 on.
-    private static func date(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
-        let shifted = days + 719_468
-        let era = shifted / 146_097
-        let dayOfEra = shifted % 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        return (
-            yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        )
     }
 }
 

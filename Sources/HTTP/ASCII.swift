@@ -104,3 +104,17 @@ extension UnsafeBufferPointer<UInt8> {
     /// The bytes as text, for error messages: at most 64 of them.
     var excerpt: String { String(decoding: prefix(64), as: UTF8.self) }
 }
+
+extension String {
+    /// The elements of a field whose value is a comma-separated list, trimmed; empty ones are left out.
+    ///
+    /// Source: RFC 9110 §5.6.1.
+    public var listElements: [String] {
+        var elements: [String] = []
+        var text = self
+        text.withUTF8 { bytes in
+            bytes.forEachListElement { if !$0.isEmpty { elements.append(String(decoding: $0, as: UTF8.self)) } }
+        }
+        return elements
+    }
+}

@@ -11,26 +11,17 @@ public enum HTTPDate {
     public static func bytes(unixSeconds: Int) -> [UInt8] {
         let days = unixSeconds / 86_400
         let second = unixSeconds % 86_400
-        // Days since 0000-03-01 in eras of 400 years, so that the leap day is the last of its year.
-        let shifted = days + 719_468
-        let era = shifted / 146_097
-        let dayOfEra = shifted % 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        let month = shiftedMonth < 10 ? shiftedMonth + 2 : shiftedMonth - 10
-        let year = yearOfEra + era * 400 + (month < 2 ? 1 : 0)
+        let date = CalendarDate(daysSince1970: days)
 
         var text: [UInt8] = []
         text.reserveCapacity(29)
         text.append(weekdays[days % 7])
         text.append(", ")
-        text.append(decimal: day, digits: 2)
+        text.append(decimal: date.day, digits: 2)
         text.append(" ")
-        text.append(months[month])
+        text.append(months[date.month - 1])
         text.append(" ")
-        text.append(decimal: year, digits: 4)
+        text.append(decimal: date.year, digits: 4)
         text.append(" ")
         text.append(decimal: second / 3600, digits: 2)
         text.append(":")

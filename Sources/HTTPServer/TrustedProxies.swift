@@ -110,9 +110,7 @@ public struct TrustedProxies: Sendable, Equatable {
     /// `X-Forwarded-For` with `X-Forwarded-Proto`, which has an entry for each address or, from most proxies, one for all.
     private func listedHops(_ fields: HTTPFields) -> [ForwardedHop] {
         guard let nodes = fields[.xForwardedFor].map(ForwardedNode.list) else { return [] }
-        let schemes = (fields[.xForwardedProto] ?? "").split(separator: ",").map {
-            $0.filter { $0 != " " && $0 != "\t" }.lowercased()
-        }
+        let schemes = (fields[.xForwardedProto] ?? "").listElements.map { $0.lowercased() }
         return nodes.enumerated().map { index, node in
             let scheme = schemes.count == nodes.count ? schemes[index] : schemes.count == 1 ? schemes[0] : nil
             return ForwardedHop(node: node, scheme: scheme)

@@ -69,11 +69,19 @@ public struct ClientStream: ~Copyable {
     /// What the server sends until it ends the connection, or the first `limit` bytes of it.
     public func receiveAll(limit: Int) throws(StreamFailure) -> [UInt8] {
         var bytes: [UInt8] = []
+        while bytes.count < limit, let piece = try receive(by: deadline) { bytes += piece }
+        return Array(bytes.prefix(limit))
+    }
+
+    /// What the server sends next, some kilobytes at most; nil where it has ended the connection.
+    ///
+    /// - Parameter deadline: in place of the one for all.
+    public func receive(by deadline: Instant) throws(StreamFailure) -> [UInt8]? {
         var chunk = [UInt8](repeating: 0, count: 4096)
-        while bytes.count < limit {
+        while true {
             switch chunk.withUnsafeMutableBytes({ stream.receive(into: $0) }) {
-            case .bytes(let count): bytes += chunk[..<count]
-            case .endOfStream: return bytes
+            case .bytes(let count): return Array(chunk[..<count])
+            case .endOfStream: return nil
             case .wouldBlock(let direction):
                 try Self.wait(for: stream.descriptor, until: direction, .receive, by: deadline)
             case .handshaken, .nothing: continue
@@ -82,7 +90,6 @@ public struct ClientStream: ~Copyable {
             case .failed(let failure): throw failure
             }
         }
-        return Array(bytes.prefix(limit))
     }
 
     private static func wait(

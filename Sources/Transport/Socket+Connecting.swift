@@ -12,21 +12,8 @@ extension Socket {
     /// - Parameter deadline: for all addresses together; resolving a name is not cut short by it.
     /// - Throws: `SocketError` with `resolve`, `socket`, `setNonBlocking` or `connect`: that of the last address tried.
     public static func connected(host: String, port: Int, by deadline: Instant) throws(SocketError) -> Socket {
-        var hints = addrinfo()
-        hints.ai_flags = AI_NUMERICSERV
-        hints.ai_family = AF_UNSPEC
-        hints.ai_socktype = streamType
-        var list: UnsafeMutablePointer<addrinfo>?
-        let status = getaddrinfo(host, String(port), &hints, &list)
-        guard status == 0 else { throw SocketError(operation: .resolve, code: status) }
-        defer { freeaddrinfo(list) }
-        var failure = SocketError(operation: .resolve, code: EAI_NONAME)
-        var candidate = list
-        while let address = candidate {
-            do throws(SocketError) { return try connected(address.pointee, by: deadline) } catch { failure = error }
-            candidate = address.pointee.ai_next
+        try atFirstAddress(of: host, port: port) { (address) throws(SocketError) in try connected(address, by: deadline)
         }
-        throw failure
     }
 
     private static func connected(_ address: addrinfo, by deadline: Instant) throws(SocketError) -> Socket {

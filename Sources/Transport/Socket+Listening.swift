@@ -12,8 +12,19 @@ extension Socket {
     public static func listening(
         host: String, port: Int, backlog: Int, calls: SystemCalls = .kernel
     ) throws(SocketError) -> Socket {
+        try atFirstAddress(of: host, port: port, flags: AI_PASSIVE) { (address) throws(SocketError) in
+            try listening(address, backlog: backlog, calls: calls)
+        }
+    }
+
+    /// What `open` makes of the first address that `host` resolves to and that it does not throw for.
+    ///
+    /// - Throws: `SocketError` with `resolve`, or `open`'s for the last address tried.
+    static func atFirstAddress(
+        of host: String, port: Int, flags: Int32 = 0, _ open: (addrinfo) throws(SocketError) -> Socket
+    ) throws(SocketError) -> Socket {
         var hints = addrinfo()
-        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+        hints.ai_flags = flags | AI_NUMERICSERV
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = streamType
         var list: UnsafeMutablePointer<addrinfo>?
@@ -23,11 +34,7 @@ extension Socket {
         var failure = SocketError(operation: .resolve, code: EAI_NONAME)
         var candidate = list
         while let address = candidate {
-            do throws(SocketError) {
-                return try listening(address.pointee, backlog: backlog, calls: calls)
-            } catch {
-                failure = error
-            }
+            do throws(SocketError) { return try open(address.pointee) } catch { failure = error }
             candidate = address.pointee.ai_next
         }
         throw failure

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Classification
 import FoundationEssentials
+import HTTP
 import Parallelism
 import Transport
 
@@ -76,12 +77,10 @@ private struct Answer {
     let status: Int?
     let reason: String
 
-    /// Source: RFC 9112 §4, RFC 9457 §3.1.
+    /// Source: RFC 9457 §3.1.
     init(_ bytes: [UInt8]) {
         let text = String(decoding: bytes, as: UTF8.self)
-        let words = text.prefix { !$0.isNewline }.split(separator: " ")
-        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), words[1].utf8.count == 3, let status = Int(words[1])
-        else {
+        guard let status = StatusLine.status(text.prefix { !$0.isNewline }) else {
             self.status = nil
             reason = bytes.isEmpty ? "the connection was closed without an answer" : "what answers does not speak HTTP"
             return

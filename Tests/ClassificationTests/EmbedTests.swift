@@ -32,15 +32,7 @@ struct EmbedTests {
         let picture = try Upload.jpeg("444")
         let targets = ["/v1/embed", "/v1/classify", "/v1/embed", "/v1/classify"]
         let alone = try targets.map { try test.exchange("POST", $0, body: picture).text }
-        let gate = test.service.closeGate()
-        let clients = try targets.map { target in
-            let client = try test.client()
-            try client.send("POST", target, body: picture)
-            return client
-        }
-        #expect(eventually { test.placesInUse == 4 })
-        gate.open()
-        for (client, expected) in zip(clients, alone) { #expect(try client.receive().text == expected) }
+        #expect(try test.together(targets, body: picture) == alone)
         // They did run together.
         #expect(test.service.context.catalogue.all[0].batcher.recentBatches.contains { $0.size > 1 })
     }

@@ -120,15 +120,7 @@ struct ExplainTests {
         let targets = ["/v1/classify", "/v1/classify?explain=cam:2", "/v1/embed", "/v1/classify?explain=cam"]
         let alone = try targets.map { try test.exchange("POST", $0, body: picture).text }
         #expect(Set(alone).count == 4)
-        let gate = test.service.closeGate()
-        let clients = try targets.map { target in
-            let client = try test.client()
-            try client.send("POST", target, body: picture)
-            return client
-        }
-        #expect(eventually { test.placesInUse == 4 })
-        gate.open()
-        for (client, expected) in zip(clients, alone) { #expect(try client.receive().text == expected) }
+        #expect(try test.together(targets, body: picture) == alone)
         #expect(test.service.context.catalogue.all[0].batcher.recentBatches.contains { $0.size > 1 })
     }
 

@@ -231,7 +231,7 @@ struct OpenAPITests {
         let document: Document = try test.exchange("GET", "/openapi.json").decoded()
         #expect(document.paths["/v1/models"]?["get"]?.security == [["key": []]])
         #expect(document.paths["/metrics"] == nil)
-        let port = try #require(test.service.adminURL?.split(separator: ":").last.flatMap { Int($0) })
+        let port = try #require(test.adminPort)
         let administration: Document = try RawClient(port: port).exchange("GET", "/openapi.json").decoded()
         #expect(
             Set(administration.paths.keys) == [

@@ -89,7 +89,7 @@ struct PageTests {
         defer { test.stop() }
         #expect(try test.exchange("GET", "/").status == 200)
         #expect(try test.exchange("GET", "/v1/models").status == 401)
-        let port = try #require(test.service.adminURL?.split(separator: ":").last.flatMap { Int($0) })
+        let port = try #require(test.adminPort)
         #expect(try RawClient(port: port).exchange("GET", "/").status == 404)
     }
 

@@ -6,6 +6,7 @@ import Logging
 import Parallelism
 import Tensors
 import TestSupport
+import Testing
 
 @testable import Classification
 
@@ -113,6 +114,22 @@ final class TestService {
     ) throws -> RawResponse {
         try exchange("POST", "/v1/classify\(query)", fields: fields, body: body)
     }
+
+    /// The texts of the answers to requests that are let go at the same time, one for each target.
+    func together(_ targets: [String], body: [UInt8]) throws -> [String] {
+        let gate = service.closeGate()
+        let clients = try targets.map { target in
+            let client = try client()
+            try client.send("POST", target, body: body)
+            return client
+        }
+        #expect(eventually { placesInUse == targets.count })
+        gate.open()
+        return try clients.map { try $0.receive().text }
+    }
+
+    /// Of the admin address.
+    var adminPort: Int? { service.adminURL?.split(separator: ":").last.flatMap { Int($0) } }
 
     /// Writes a model into the repository, over what is there.
     func write(_ model: TestModel) throws { try model.write(to: directory) }

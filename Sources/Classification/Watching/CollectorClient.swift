@@ -1,12 +1,7 @@
 import FoundationEssentials
+import HTTP
 import Parallelism
 import Transport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Posts bodies to a collector, one connection each. Blocks: for a thread that may.
 struct CollectorClient: Sendable {
@@ -29,7 +24,7 @@ struct CollectorClient: Sendable {
     /// Source: OpenTelemetry Protocol, "OTLP/HTTP response".
     func post(_ body: [UInt8]) -> Outcome {
         let answer: [UInt8]
-        do throws(SocketError) { answer = try exchange(body) } catch { return .postponed(reason: "\(error)") }
+        do throws(StreamFailure) { answer = try exchange(body) } catch { return .postponed(reason: "\(error)") }
         guard let head = HeadOfAnswer(answer) else { return .postponed(reason: "the answer is no HTTP") }
         switch head.status {
         case 200..<300: return .accepted(rejectedSpans: Self.rejectedSpans(head.body(of: answer).bytes))
@@ -38,9 +33,9 @@ struct CollectorClient: Sendable {
         }
     }
 
-    private func exchange(_ body: [UInt8]) throws(SocketError) -> [UInt8] {
+    private func exchange(_ body: [UInt8]) throws(StreamFailure) -> [UInt8] {
         let deadline = MonotonicClock().now().advanced(byNanoseconds: timeoutNanoseconds)
-        let socket = try Socket.connected(host: endpoint.host, port: endpoint.port, by: deadline)
+        let stream = try ClientStream(host: endpoint.host, port: endpoint.port, tls: nil, by: deadline)
         let head = """
             POST \(endpoint.path) HTTP/1.1\r
             Host: \(endpoint.authority)\r
@@ -51,28 +46,14 @@ struct CollectorClient: Sendable {
             \r
 
             """
-        try Self.send(Array(head.utf8) + body, on: socket, by: deadline)
-        return try receive(from: socket, by: deadline)
-    }
-
-    private static func send(_ bytes: [UInt8], on socket: borrowing Socket, by deadline: Instant) throws(SocketError) {
-        var sent = 0
-        while sent < bytes.count {
-            let result = bytes.withUnsafeBytes { socket.send(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
-            switch result {
-            case .bytes(let count): sent += count
-            case .wouldBlock:
-                guard socket.wait(until: .writable, by: deadline) else { throw timeout(.send) }
-            case .failed(let error): throw error
-            }
-        }
+        try stream.send(Array(head.utf8) + body)
+        return try receive(from: stream, by: deadline)
     }
 
     /// The answer up to its end as its head tells it, or the stream's. Once the head is there, nothing fails: it says what
     /// has become of the spans, and the body only adds to a success.
-    private func receive(from socket: borrowing Socket, by deadline: Instant) throws(SocketError) -> [UInt8] {
+    private func receive(from stream: borrowing ClientStream, by deadline: Instant) throws(StreamFailure) -> [UInt8] {
         var answer: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
         var limit = deadline
         var hasHead = false
         while answer.count < Self.maximumAnswerBytes {
@@ -84,27 +65,18 @@ struct CollectorClient: Sendable {
                     hasHead = true
                 }
             }
-            switch buffer.withUnsafeMutableBytes({ socket.receive(into: $0) }) {
-            case .bytes(let count): answer += buffer[..<count]
-            case .endOfStream: return answer
-            case .wouldBlock:
-                guard socket.wait(until: .readable, by: limit) else {
-                    if hasHead { return answer }
-                    throw Self.timeout(.receive)
-                }
-            case .failed(let error):
-                if hasHead { return answer }
-                throw error
+            do throws(StreamFailure) {
+                guard let piece = try stream.receive(by: limit) else { break }
+                answer += piece
+            } catch {
+                guard hasHead else { throw error }
+                break
             }
         }
         return answer
     }
 
     private static let maximumAnswerBytes = 64 << 10
-
-    private static func timeout(_ operation: SocketError.Operation) -> SocketError {
-        SocketError(operation: operation, code: ETIMEDOUT)
-    }
 
     /// What `partialSuccess` says; a number or, as the protocol has it, text.
     private static func rejectedSpans(_ body: [UInt8]) -> Int {
@@ -153,7 +125,7 @@ private struct HeadOfAnswer {
             guard let end = rest.firstRange(of: Self.blankLine)?.upperBound else { return nil }
             let text = String(decoding: rest[..<end], as: UTF8.self)
             let lines = text.split(whereSeparator: { $0.isNewline })
-            guard let first = lines.first, let status = Self.status(first) else { return nil }
+            guard let first = lines.first, let status = StatusLine.status(first) else { return nil }
             rest = rest[end...]
             if status < 200 { continue }
             self.status = status
@@ -165,14 +137,6 @@ private struct HeadOfAnswer {
 
     private static let lineEnd: [UInt8] = [0x0D, 0x0A]
     private static let blankLine: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A]
-
-    private static func status(_ line: Substring) -> Int? {
-        let words = line.split(separator: " ")
-        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), words[1].utf8.count == 3,
-            words[1].utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let status = Int(words[1]), status >= 100
-        else { return nil }
-        return status
-    }
 
     /// Source: RFC 9112, section 6.3.
     private static func framing(_ fields: [Substring]) -> Framing {
