@@ -84,18 +84,17 @@ final class TestCollector: @unchecked Sendable {  // `descriptor` is not changed
         queue.async { [weak self] in
             while true {
                 let connection = accept(descriptor, nil, nil)
-                guard connection >= 0 else { return }
+                guard connection >= 0 else { break }
                 self?.serve(connection)
                 close(connection)
             }
+            // Here alone: accept() on a number that is another's by now would take its connections.
+            close(descriptor)
         }
     }
 
     /// Ends the loop, which has no reference to this between two connections.
-    deinit {
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        close(descriptor)
-    }
+    deinit { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     private func serve(_ connection: Int32) {
         var limit = timeval(tv_sec: 10, tv_usec: 0)

@@ -145,7 +145,9 @@ struct TraceTests {
     @Test func tellsWhatACollectorAnswers() throws {
         func outcome(_ statuses: [Int], _ answer: String = "{}") throws -> CollectorClient.Outcome {
             let collector = TestCollector(statuses: statuses, answer: answer)
-            return CollectorClient(endpoint: try #require(CollectorEndpoint(collector.endpoint))).post([0x7B, 0x7D])
+            let client = CollectorClient(endpoint: try #require(CollectorEndpoint(collector.endpoint)))
+            // It stops listening when it is let go.
+            return withExtendedLifetime(collector) { client.post([0x7B, 0x7D]) }
         }
         #expect(try outcome([200]) == .accepted(rejectedSpans: 0))
         #expect(try outcome([200], "no JSON") == .accepted(rejectedSpans: 0))
@@ -182,6 +184,8 @@ struct TraceTests {
             Issue.record("taken for a status")
             return
         }
+        // The answer was there to be misread.
+        #expect(collector.heads.count == 1)
     }
 
     @Test func methodsThatClientsMakeUpAreOther() throws {
