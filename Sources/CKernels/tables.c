@@ -34,3 +34,11 @@ size_t instruction_sets(struct instruction_set* sets, size_t capacity) {
     OFFER(1, {"portable", &kernel_table__portable, &u8_kernel_table__portable});
     return count;
 }
+
+int kernel_fetches_ahead(void) {
+#if defined(__x86_64__)
+    return __builtin_cpu_is("intel");
+#else
+    return 0;
+#endif
+}

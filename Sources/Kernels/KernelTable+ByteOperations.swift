@@ -33,7 +33,15 @@ extension PackedByteMatrix {
     ) -> u8_product {
         u8_product(
             a: a, tap_offset: taps, taps: self.taps, groups: groups, group_step: groupStep,
-            b: panel(startingAt: group?.first ?? 0), vectors: group?.vectors ?? vectors, activation: activation.raw)
+            b: panel(startingAt: group?.first ?? 0), vectors: group?.vectors ?? vectors, activation: activation.raw,
+            fetches_ahead: fetchesAhead ? 1 : 0, next: following(group))
+    }
+
+    /// What lies behind the panels of `group`, if anything.
+    @inline(__always)
+    private func following(_ group: (first: Int, vectors: Int)?) -> UnsafeRawPointer? {
+        guard let group, group.first + group.vectors < vectors else { return nil }
+        return panel(startingAt: group.first + group.vectors)
     }
 
     /// Rows of a picture into columns for a depthwise convolution, for the columns of `group`.

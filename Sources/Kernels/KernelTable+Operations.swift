@@ -69,8 +69,16 @@ extension PackedMatrix {
             b: gated ?? panel(startingAt: group?.first ?? 0), c: c.pointer, c_offset: c.offsets,
             residual: residual?.pointer, residual_offset: residual?.offsets, m: rows,
             vectors: group?.vectors ?? vectors, ends_in_half: endsInHalf(group) ? 1 : 0,
-            activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows)
+            activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows,
+            fetches_ahead: fetchesAhead && gated == nil ? 1 : 0, next: following(group))
         table.pointer.pointee.f32_gemm(&arguments)
+    }
+
+    /// What lies behind the panels of `group`, if anything.
+    @inline(__always)
+    private func following(_ group: (first: Int, vectors: Int)?) -> UnsafeRawPointer? {
+        guard let group, group.first + group.vectors < vectors else { return nil }
+        return UnsafeRawPointer(panel(startingAt: group.first + group.vectors))
     }
 
     /// Whether the upper half of the last vector of `group` holds no column.

@@ -51,6 +51,8 @@ public final class PackedByteMatrix: @unchecked Sendable {  // immutable after i
     /// Vectors that hold all columns.
     public let vectors: Int
     public let activation: KernelActivation
+    /// Whether products fetch each panel during the one before.
+    let fetchesAhead: Bool
     private let storage: AlignedBuffer<UInt32>
 
     /// - Parameters:
@@ -68,6 +70,7 @@ public final class PackedByteMatrix: @unchecked Sendable {  // immutable after i
         vectors = table.vectors(for: columns)
         let depth = taps * groups
         storage = AlignedBuffer(count: vectors * lanes * (Int(U8_PANEL_HEADER) + depth))
+        fetchesAhead = table.fetchesAhead(4 * storage.count)
         var to = storage.pointer
         weights.withUnsafeBufferPointer { weights in
             table.forEachBytePanel(of: vectors) { firstVector, panelVectors in

@@ -13,6 +13,8 @@ public final class PackedMatrix: @unchecked Sendable {  // immutable after init
     /// Vectors that hold all columns.
     public let vectors: Int
     public let tile: GEMMTile
+    /// Whether products fetch each panel during the one before.
+    let fetchesAhead: Bool
     private let storage: AlignedBuffer<Float>
     /// Weights and biases as packed. Units: floats.
     public var packedCount: Int { storage.count }
@@ -38,6 +40,7 @@ public final class PackedMatrix: @unchecked Sendable {  // immutable after init
         vectors = table.vectors(for: columns)
         let width = table.vectorWidth
         storage = AlignedBuffer(count: vectors * width * (depth + 1))
+        fetchesAhead = table.fetchesAhead(4 * storage.count)
         var to = storage.pointer
         weights.withUnsafeBufferPointer { weights in
             table.forEachPanel(of: vectors, widest: tile.panelVectors) { firstVector, panelVectors in

@@ -76,7 +76,9 @@ struct GEMMCase: Sendable, CustomTestStringConvertible {
                         residual: skip == nil ? nil : residualMemory.pointer,
                         residual_offset: residualOffsets.baseAddress, m: m, vectors: packed.vectors,
                         ends_in_half: packed.endsInHalf(nil) ? 1 : 0,
-                        activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows)
+                        activation: activation.raw, panel_vectors: tile.panelVectors, tile_rows: tile.rows,
+                        // No memory of ours: what is fetched ahead need not be.
+                        fetches_ahead: 1, next: UnsafeRawPointer(bitPattern: 64))
                     table.pointer.pointee.f32_gemm(&arguments)
                 }
             }
@@ -145,6 +147,8 @@ struct GEMMTests {
                                 arguments.c_offset = cOffsets.baseAddress
                                 arguments.m = m
                                 arguments.vectors = packed.vectors
+                                arguments.fetches_ahead = m % 3 == 0 ? 1 : 0
+                                arguments.next = UnsafeRawPointer(packed.panel(startingAt: 0))
                                 arguments.ends_in_half = m % 2 == 0 && packed.endsInHalf(nil) ? 1 : 0
                                 table.pointer.pointee.f32_gemm(&arguments)
                             }

@@ -46,6 +46,10 @@ struct f32_gemm {
     // The widest panel and the most rows of a tile; 0 for the table's choice. `b` is packed for the same panels.
     size_t panel_vectors;
     size_t tile_rows;
+    // Whether each panel is fetched into the second-level cache during the one before, and, during the last, what lies
+    // at `next`, if anything.
+    int fetches_ahead;
+    const void* next;
 };
 
 // out[y][x][c] = activation(bias[c] + Σ_ky Σ_kx rows[y · stride + ky][x · stride + kx][c] · weight[ky][kx][c])
@@ -139,6 +143,9 @@ struct instruction_set {
 
 // The sets this machine can run, fastest first. Writes up to `capacity` of them and gives their number.
 size_t instruction_sets(struct instruction_set* sets, size_t capacity);
+
+// Whether weights are to be fetched ahead of their use, which is a matter of the machine's caches.
+int kernel_fetches_ahead(void);
 
 // A hint to the core that this thread is spinning.
 static inline void kernel_pause(void) {

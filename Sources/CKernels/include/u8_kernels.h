@@ -32,6 +32,10 @@ struct u8_product {
     const void* b;
     size_t vectors; // columns to compute, in vectors
     enum kernel_activation activation;
+    // Whether each panel is fetched into the second-level cache during the one before, and, during the last, what lies
+    // at `next`, if anything.
+    int fetches_ahead;
+    const void* next;
 };
 
 // One image's rows into columns: row y, column x of `a` at a + y · a_row_pitch + x · a_column_pitch.

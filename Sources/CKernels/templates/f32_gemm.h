@@ -3,6 +3,7 @@
 // and GEMM_HALVES: 1 where a last vector of which no more than half is asked for is made by operations of half the
 // width.
 #define GEMM_ROWS_MAX 16
+static const size_t gemm_rows[4] = {0, GEMM_ROWS_1, GEMM_ROWS_2, GEMM_ROWS_3};
 
 #if GEMM_HALVES
 #if !FUSED
@@ -69,6 +70,11 @@ static __attribute__((noinline)) void KERNEL(f32_gemm_activate)(const struct f32
 #define GEMM_ELEMENT(i, k)                                                                                             \
     (*(const float*)(at[(i) / 5] + ((i) % 5 == 3 ? three : (i) % 5 * stride) + (k) * sizeof(float)))
 
+// Fetches `lines` lines of what comes after this panel. Without a condition: the compiler spills around a branch.
+#define GEMM_FETCH(lines)                                                                                              \
+    _Pragma("clang loop unroll(full)") for (size_t i = 0; i < (lines); i++) FETCH(ahead.at + i * CACHE_LINE);          \
+    ahead.at += ahead.step;
+
 // The half vector behind the whole ones.
 #if GEMM_HALVES
 #define GEMM_HALF_ROW const vh half_row = half ? load_half(b + whole * VECTOR_WIDTH) : (vh)0.0f;
@@ -100,7 +106,7 @@ static __attribute__((noinline)) void KERNEL(f32_gemm_activate)(const struct f32
 
 // One tile: `rows` × (`panel` vectors), the last of them but a half where `half` is 1; all constant once inlined.
 INLINE void gemm_tile(const size_t rows, const size_t panel, const size_t half, const struct f32_gemm* g, size_t m,
-                      const float* b, size_t column) {
+                      const float* b, size_t column, struct ahead ahead) {
     const size_t whole = panel - half;
     vf sum[GEMM_ROWS_MAX][3];
 #if GEMM_HALVES
@@ -133,6 +139,11 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const size_t half, 
         size_t left = depth;
         for (; left >= 4; left -= 4) {
             GEMM_STEPS(4)
+            if (rows * 2 > gemm_rows[panel]) {
+                GEMM_FETCH(2)
+            } else { // the only tile: it fetches all of the next panel
+                GEMM_FETCH(4 * panel * VECTOR_WIDTH * sizeof(float) / CACHE_LINE)
+            }
         }
         for (; left > 0; left--) {
             GEMM_STEPS(1)
@@ -187,9 +198,9 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const size_t half, 
 // Tiles are called after their rows and vectors, `14x2v`, or `14x2h` where the last vector is a half.
 #define GEMM_TILE_NAME(rows, kind) PASTE(f32_gemm_##rows##x##kind##__, ISA)
 #define GEMM_TILE(rows, panel, half, kind)                                                                             \
-    static __attribute__((noinline)) void GEMM_TILE_NAME(rows, kind)(const struct f32_gemm* g, size_t m,               \
-                                                                     const float* b, size_t column) {                  \
-        gemm_tile(rows, panel, half, g, m, b, column);                                                                 \
+    static __attribute__((noinline)) void GEMM_TILE_NAME(rows, kind)(                                                  \
+        const struct f32_gemm* g, size_t m, const float* b, size_t column, struct ahead ahead) {                       \
+        gemm_tile(rows, panel, half, g, m, b, column, ahead);                                                          \
     }
 #define GEMM_TILES_3(...) GEMM_TILE(1, __VA_ARGS__) GEMM_TILE(2, __VA_ARGS__) GEMM_TILE(3, __VA_ARGS__)
 #define GEMM_TILES_6(...)                                                                                              \
@@ -216,9 +227,8 @@ PASTE(GEMM_TILES_, GEMM_ROWS_2)(2, 1, 2h)
 PASTE(GEMM_TILES_, GEMM_ROWS_3)(3, 1, 3h)
 #endif
 
-typedef void (*gemm_tile_function)(const struct f32_gemm*, size_t, const float*, size_t);
+typedef void (*gemm_tile_function)(const struct f32_gemm*, size_t, const float*, size_t, struct ahead);
 // clang-format on
-static const size_t gemm_rows[4] = {0, GEMM_ROWS_1, GEMM_ROWS_2, GEMM_ROWS_3};
 // By the vectors of a panel, and its rows.
 static const gemm_tile_function gemm_tiles[4][GEMM_ROWS_MAX] = {
     {0},
@@ -256,12 +266,16 @@ static void KERNEL(f32_gemm)(const struct f32_gemm* g) {
         const gemm_tile_function* functions = gemm_tiles[panel];
         if (g->ends_in_half && remaining == panel && gemm_half_tiles[panel][1]) functions = gemm_half_tiles[panel];
         size_t tiles = (g->m + most - 1) / most;
+        const size_t size = panel * VECTOR_WIDTH * (1 + g->taps * g->k);
+        struct ahead ahead = ahead_of(b, remaining > panel ? b + size : g->next, g->fetches_ahead,
+                                      4 * panel * VECTOR_WIDTH * sizeof(float), tiles);
         for (size_t m = 0; m < g->m; tiles--) {
             const size_t rows = (g->m - m + tiles - 1) / tiles; // as even as whole rows allow
-            functions[rows](g, m, b, column);
+            functions[rows](g, m, b, column, ahead);
+            ahead.at += g->taps * (g->k / 4) * ahead.step;
             m += rows;
         }
-        b += panel * VECTOR_WIDTH * (1 + g->taps * g->k);
+        b += size;
         column += panel * VECTOR_WIDTH;
         remaining -= panel;
     }

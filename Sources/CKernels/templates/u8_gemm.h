@@ -10,7 +10,7 @@ static size_t KERNEL(u8_panel_vectors)(size_t remaining) {
 
 // The sums of `rows` × (`panel` vectors); both are constant once inlined.
 INLINE void u8_sums(const size_t rows, const size_t panel, const struct u8_product* p, const uint8_t* const* a,
-                    const vi* b, vi sum[][PANEL_MAX]) {
+                    const vi* b, struct ahead ahead, vi sum[][PANEL_MAX]) {
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < panel; j++) {
         const vi offset = load_dwords(b + j);
@@ -35,6 +35,8 @@ INLINE void u8_sums(const size_t rows, const size_t panel, const struct u8_produ
                 for (size_t j = 0; j < panel; j++)
                     sum[i][j] = dot(sum[i][j], x, row[j]);
             }
+            FETCH(ahead.at);
+            ahead.at += ahead.step;
         }
     }
 }
@@ -49,13 +51,13 @@ struct u8_columns_tile {
 };
 
 INLINE void u8_columns_tile(const size_t rows, const size_t panel, const struct u8_product* p, const vi* b,
-                            const struct u8_columns_tile* tile) {
+                            struct ahead ahead, const struct u8_columns_tile* tile) {
     vi sum[U8_GEMM_ROWS_MAX][PANEL_MAX];
     const uint8_t* a[U8_GEMM_ROWS_MAX];
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++)
         a[i] = tile->a + i * tile->a_pitch;
-    u8_sums(rows, panel, p, a, b, sum);
+    u8_sums(rows, panel, p, a, b, ahead, sum);
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < panel; j++) {
         const vf multiplier = (vf)load_dwords(b + panel + j);
@@ -75,13 +77,13 @@ INLINE void u8_columns_tile(const size_t rows, const size_t panel, const struct 
 
 // A tile into pixels, through no activation but the saturation to bytes: row i of the tile is row m + i of the product.
 INLINE void u8_pixels_tile(const size_t rows, const size_t panel, const struct u8_pixels* g, size_t m, const vi* b,
-                           size_t column) {
+                           struct ahead ahead, size_t column) {
     vi sum[U8_GEMM_ROWS_MAX][PANEL_MAX];
     const uint8_t* a[U8_GEMM_ROWS_MAX];
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++)
         a[i] = g->product.a + g->a_offset[m + i];
-    u8_sums(rows, panel, &g->product, a, b, sum);
+    u8_sums(rows, panel, &g->product, a, b, ahead, sum);
     vf multiplier[PANEL_MAX];
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < panel; j++)
@@ -114,13 +116,13 @@ INLINE void u8_pixels_tile(const size_t rows, const size_t panel, const struct u
 
 // A tile's sums into memory: [rows][panel vectors].
 INLINE void u8_stored_tile(const size_t rows, const size_t panel, const struct u8_product* p, const uint8_t* const* a,
-                           const vi* b, int32_t* out) {
+                           const vi* b, struct ahead ahead, int32_t* out) {
     vi sum[U8_GEMM_ROWS_MAX][PANEL_MAX];
     const uint8_t* at[U8_GEMM_ROWS_MAX];
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++)
         at[i] = a[i];
-    u8_sums(rows, panel, p, at, b, sum);
+    u8_sums(rows, panel, p, at, b, ahead, sum);
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {
 #pragma clang loop unroll(full)
@@ -131,16 +133,16 @@ INLINE void u8_stored_tile(const size_t rows, const size_t panel, const struct u
 
 #define U8_TILE(rows, panel)                                                                                           \
     static __attribute__((noinline)) void PASTE(u8_columns_##rows##x##panel##v__, ISA)(                                \
-        const struct u8_product* p, const vi* b, const struct u8_columns_tile* tile) {                                 \
-        u8_columns_tile(rows, panel, p, b, tile);                                                                      \
+        const struct u8_product* p, const vi* b, struct ahead ahead, const struct u8_columns_tile* tile) {             \
+        u8_columns_tile(rows, panel, p, b, ahead, tile);                                                               \
     }                                                                                                                  \
     static __attribute__((noinline)) void PASTE(u8_pixels_##rows##x##panel##v__, ISA)(                                 \
-        const struct u8_pixels* g, size_t m, const vi* b, size_t column) {                                             \
-        u8_pixels_tile(rows, panel, g, m, b, column);                                                                  \
+        const struct u8_pixels* g, size_t m, const vi* b, struct ahead ahead, size_t column) {                         \
+        u8_pixels_tile(rows, panel, g, m, b, ahead, column);                                                           \
     }                                                                                                                  \
     static __attribute__((noinline)) void PASTE(u8_stored_##rows##x##panel##v__, ISA)(                                 \
-        const struct u8_product* p, const uint8_t* const* a, const vi* b, int32_t* out) {                              \
-        u8_stored_tile(rows, panel, p, a, b, out);                                                                     \
+        const struct u8_product* p, const uint8_t* const* a, const vi* b, struct ahead ahead, int32_t* out) {          \
+        u8_stored_tile(rows, panel, p, a, b, ahead, out);                                                              \
     }
 #define U8_TILES_4(panel) U8_TILE(1, panel) U8_TILE(2, panel) U8_TILE(3, panel) U8_TILE(4, panel)
 #define U8_TILES_8(panel) U8_TILES_4(panel) U8_TILE(5, panel) U8_TILE(6, panel) U8_TILE(7, panel) U8_TILE(8, panel)
@@ -166,21 +168,21 @@ PASTE(U8_TILES_, U8_GEMM_ROWS_2)(2)
 PASTE(U8_TILES_, U8_GEMM_ROWS_3)(3)
 
 static const size_t u8_gemm_rows[4] = {0, U8_GEMM_ROWS_1, U8_GEMM_ROWS_2, U8_GEMM_ROWS_3};
-typedef void (*u8_columns_function)(const struct u8_product*, const vi*, const struct u8_columns_tile*);
+typedef void (*u8_columns_function)(const struct u8_product*, const vi*, struct ahead, const struct u8_columns_tile*);
 static const u8_columns_function u8_columns_tiles[4][U8_GEMM_ROWS_MAX + 1] = {
     {0},
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_1)(columns, 1)},
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_2)(columns, 2)},
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_3)(columns, 3)},
 };
-typedef void (*u8_pixels_function)(const struct u8_pixels*, size_t, const vi*, size_t);
+typedef void (*u8_pixels_function)(const struct u8_pixels*, size_t, const vi*, struct ahead, size_t);
 static const u8_pixels_function u8_pixels_tiles[4][U8_GEMM_ROWS_MAX + 1] = {
     {0},
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_1)(pixels, 1)},
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_2)(pixels, 2)},
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_3)(pixels, 3)},
 };
-typedef void (*u8_stored_function)(const struct u8_product*, const uint8_t* const*, const vi*, int32_t*);
+typedef void (*u8_stored_function)(const struct u8_product*, const uint8_t* const*, const vi*, struct ahead, int32_t*);
 static const u8_stored_function u8_stored_tiles[4][U8_GEMM_ROWS_MAX + 1] = {
     {0},
     {PASTE(U8_NAMES_, U8_GEMM_ROWS_1)(stored, 1)},
@@ -191,6 +193,16 @@ static const u8_stored_function u8_stored_tiles[4][U8_GEMM_ROWS_MAX + 1] = {
 
 INLINE size_t u8_panel_size(const struct u8_product* p, size_t panel) {
     return panel * (U8_PANEL_HEADER + p->taps * p->groups);
+}
+
+// What is fetched during the tiles of a panel, of which there are `tiles`: the panel behind it, or what comes next.
+INLINE struct ahead u8_ahead(const struct u8_product* p, const vi* b, size_t panel, int is_last, size_t tiles) {
+    const void* at = is_last ? p->next : b + u8_panel_size(p, panel);
+    return ahead_of(b, at, p->fetches_ahead, panel * sizeof(vi), tiles);
+}
+
+INLINE void u8_advance(struct ahead* ahead, const struct u8_product* p) {
+    ahead->at += p->taps * p->groups * ahead->step;
 }
 
 // A tile into columns through SiLU: its sums, `rows` by `panel` vectors, are in memory.
@@ -222,6 +234,7 @@ static void KERNEL(u8_gemm_columns)(const struct u8_columns* g) {
         const size_t tiles = (g->width + most - 1) / most;
         // Even shares, in whole groups of four columns.
         const size_t share = ((g->width + tiles - 1) / tiles + 3) / 4 * 4;
+        struct ahead ahead = u8_ahead(p, b, panel, vector + panel >= p->vectors, tiles * g->height);
         for (size_t y = 0; y < g->height; y++) {
             struct u8_columns_tile tile = {
                 .a = g->a_row_pitch * y + p->a,
@@ -237,11 +250,12 @@ static void KERNEL(u8_gemm_columns)(const struct u8_columns* g) {
                     const uint8_t* a[U8_GEMM_ROWS_MAX];
                     for (size_t i = 0; i < rows; i++)
                         a[i] = tile.a + i * tile.a_pitch;
-                    u8_stored_tiles[panel][rows](p, a, b, (int32_t*)sums);
+                    u8_stored_tiles[panel][rows](p, a, b, ahead, (int32_t*)sums);
                     KERNEL(u8_columns_silu)(rows, panel, b, sums, &tile);
                 } else {
-                    u8_columns_tiles[panel][rows](p, b, &tile);
+                    u8_columns_tiles[panel][rows](p, b, ahead, &tile);
                 }
+                u8_advance(&ahead, p);
                 tile.a += share * g->a_column_pitch;
                 tile.out += share * VECTOR_WIDTH;
             }
@@ -257,9 +271,11 @@ static void KERNEL(u8_gemm_columns)(const struct u8_columns* g) {
     for (size_t vector = 0; vector < p->vectors;) {                                                                    \
         const size_t panel = KERNEL(u8_panel_vectors)(p->vectors - vector);                                            \
         size_t tiles = (g->m + u8_gemm_rows[panel] - 1) / u8_gemm_rows[panel];                                         \
+        struct ahead ahead = u8_ahead(p, b, panel, vector + panel >= p->vectors, tiles);                               \
         for (size_t m = 0; m < g->m; tiles--) {                                                                        \
             const size_t rows = (g->m - m + tiles - 1) / tiles;                                                        \
             __VA_ARGS__                                                                                                \
+            u8_advance(&ahead, p);                                                                                     \
             m += rows;                                                                                                 \
         }                                                                                                              \
         b += u8_panel_size(p, panel);                                                                                  \
@@ -273,7 +289,7 @@ static void KERNEL(u8_gemm_columns)(const struct u8_columns* g) {
         const uint8_t* a[U8_GEMM_ROWS_MAX];                                                                            \
         for (size_t i = 0; i < rows; i++)                                                                              \
             a[i] = p->a + g->a_offset[m + i];                                                                          \
-        u8_stored_tiles[panel][rows](p, a, b, (int32_t*)sums);                                                         \
+        u8_stored_tiles[panel][rows](p, a, b, ahead, (int32_t*)sums);                                                  \
         for (size_t i = 0; i < rows; i++)                                                                              \
             for (size_t j = 0; j < panel; j++) {                                                                       \
                 const vi sum = sums[i * panel + j];                                                                    \
@@ -295,7 +311,7 @@ static void KERNEL(u8_gemm_pixels)(const struct u8_pixels* g) {
             store_lane_bytes(g->out + g->out_offset[m + i] + column, round_to_int(y));
         })
     } else {
-        U8_FOR_EACH_TILE(g, p, { u8_pixels_tiles[panel][rows](g, m, b, vector * VECTOR_WIDTH); })
+        U8_FOR_EACH_TILE(g, p, { u8_pixels_tiles[panel][rows](g, m, b, ahead, vector * VECTOR_WIDTH); })
     }
 }
 

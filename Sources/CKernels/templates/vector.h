@@ -5,6 +5,22 @@
 #define KERNEL(name) PASTE(name##__, ISA)
 #define INLINE static inline __attribute__((always_inline))
 
+// Fetches the cache line at an address, which need not be memory of ours, into the second-level cache.
+#define CACHE_LINE 64
+#define FETCH(address) __builtin_prefetch((const void*)(address), 0, 2)
+
+// What a product fetches meanwhile: from which address on, and how far on each time.
+struct ahead {
+    uintptr_t at;
+    size_t step;
+};
+// From `next` on, `size` bytes each time, which `tiles` tiles share out; where nothing is wanted a line that is at
+// hand.
+INLINE struct ahead ahead_of(const void* b, const void* next, int wanted, size_t size, size_t tiles) {
+    if (!wanted || !next) return (struct ahead){(uintptr_t)b, 0};
+    return (struct ahead){(uintptr_t)next, (size + tiles - 1) / tiles};
+}
+
 // Hides where a value comes from, so that the compiler keeps it in a register and computes nothing ahead from it.
 #define OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
