@@ -17,6 +17,19 @@ class Client(threading.Thread):
         self.stopping = False
 
     def run(self):
+        try:
+            self._ask()
+        except Exception as error:  # a client that ends before it is asked to would count no failure
+            self.failures.append((time.monotonic(), repr(error), b""))
+
+    def stop(self):
+        """A client that does not come back has failed."""
+        self.stopping = True
+        self.join(35)
+        if self.is_alive():
+            self.failures.append((time.monotonic(), "no answer for ever", b""))
+
+    def _ask(self):
         connection = None
         while not self.stopping:
             started = time.monotonic()
@@ -40,6 +53,14 @@ class Client(threading.Thread):
             connection.close()
 
 
+def stop(clients):
+    """All at once."""
+    for client in clients:
+        client.stopping = True
+    for client in clients:
+        client.stop()
+
+
 class Load:
     """Photos over kept and over new connections, photos too large for HAProxy to send again, and questions."""
 
@@ -59,10 +80,7 @@ class Load:
         return [client for group in self.groups.values() for client in group]
 
     def stop(self):
-        for client in self.clients:
-            client.stopping = True
-        for client in self.clients:
-            client.join(35)
+        stop(self.clients)
 
     @property
     def answered(self):
@@ -76,6 +94,9 @@ class Load:
         return [failure for name in groups or self.groups for client in self.groups[name] for failure in client.failures]
 
     def complaint(self, *groups):
-        """What the failures were, in a few words."""
+        """What the failures were, in a few words; that there was no answer at all is one."""
         counts = Counter(f"{status} {body.decode(errors='replace')}".strip() for _, status, body in self.failed(*groups))
-        return "; ".join(f"{count} × {what}" for what, count in counts.most_common(3))
+        found = [f"{count} × {what}" for what, count in counts.most_common(3)]
+        found += [f"nothing answered of {name}" for name in groups or self.groups
+                  if not any(client.answered for client in self.groups[name])]
+        return "; ".join(found)

@@ -5,7 +5,6 @@ A request has failed when its answer is not 200, whoever gave it, or when there 
 import argparse
 import json
 import os
-import re
 import signal
 import statistics
 import subprocess
@@ -14,73 +13,16 @@ import threading
 import time
 
 from balancers import ALL
-from clients import Client, Load
-from server import ROOT, Server, add_arguments, connect, exchange, photo, post, print_table, read_answer
+from clients import Client, Load, stop
+from replicas import Fleet, classified, rejected, wait
+from server import ROOT, add_arguments, connect, exchange, photo, post, print_table, read_answer
 from standin import StandIn
 
-FLAGS = ["--threads", "1", "--drain-delay-seconds", "2", "--trusted-proxies", "127.0.0.1"]
 # What two of HAProxy's checks take (`inter`, `fastinter`) and the answer to what was on its way.
 CHECKED_SECONDS = 1.2 + 0.5
+# `maxconn` of HAProxy's servers, as balancers.py sets it.
+REPLICA_PLACES = 8
 WRK = ["wrk", "--threads", "1", "--connections", "16", "--duration"]
-CLASSIFIED = re.compile(r'swiftlet_requests_total\{.*route="/v1/classify".*\}')
-
-
-def classified(server):
-    """Requests to /v1/classify that it has answered, with whatever code."""
-    return sum(value for name, value in server.metrics().items() if CLASSIFIED.match(name))
-
-
-def rejected(server, reason):
-    return sum(value for name, value in server.metrics().items() if name == f'swiftlet_rejected_total{{reason="{reason}"}}')
-
-
-def wait(condition, seconds):
-    """How long it took to hold; None where it did not."""
-    start = time.monotonic()
-    while not condition():
-        if time.monotonic() - start > seconds:
-            return None
-        time.sleep(0.01)
-    return time.monotonic() - start
-
-
-class Fleet:
-    """Replicas on ports that they keep, and a balancer before them."""
-
-    def __init__(self, arguments, kind, count=3, flags=()):
-        self.binary, self.flags = arguments.swiftlet, [*FLAGS, *flags]
-        self.servers, self.balancer = [], None
-        try:
-            self.servers = [Server(self.binary, self.flags) for _ in range(count)]
-            self.ports = [server.port for server in self.servers]
-            # The file has three replicas; one is one with three names.
-            self.balancer = kind((self.ports * 3)[:3])
-            self.wait_until_up()
-        except BaseException:
-            self.stop()
-            raise
-
-    def wait_until_up(self):
-        if self.balancer.checks and wait(lambda: all(map(self.balancer.is_up, range(len(self.ports)))), 10) is None:
-            raise SystemExit("HAProxy does not find all replicas ready")
-
-    def restart(self, index):
-        """What a supervisor does, once the process has ended: the next one is ready before this returns."""
-        self.servers[index] = Server(self.binary, [*self.flags, "--port", str(self.ports[index])])
-
-    def stop(self):
-        if self.balancer:
-            self.balancer.stop()
-        for server in self.servers:
-            if server.is_running():
-                server.process.kill()
-                server.process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 class Report:
@@ -101,16 +43,16 @@ def rolling_restart(arguments, kind, report):
         codes, lines = [], []
         for _ in range(arguments.rounds):
             for index, server in enumerate(fleet.servers):
-                server.signal(signal.SIGTERM)
+                fleet.end(index, signal.SIGTERM)
                 codes.append(server.process.wait(40))
                 lines += [line for line in server.lines if "drained:" in line]
                 fleet.restart(index)
         time.sleep(0.5)
         load.stop()
         figure = f"{len(codes)} restarts: {load.answered} answered, {len(load.failed())} failed, {fleet.balancer.retries()} tried again"
-        complaint = load.complaint()
+        complaint = load.complaint() + fleet.complaint()
         if any(codes) or len(lines) != len(codes):
-            complaint += f" exit codes {codes}"
+            complaint += f" exit codes {codes}, {len(lines)} say what was drained"
         report.add(kind.name, "rolling restart", figure, complaint)
 
 
@@ -120,7 +62,8 @@ def kill(arguments, kind, report):
         load = Load(fleet.balancer.port, arguments.photo_bytes, arguments.large_bytes)
         time.sleep(1)
         killed = time.monotonic()
-        fleet.servers[0].signal(signal.SIGKILL)
+        fleet.end(0, signal.SIGKILL)
+        out = None
         if kind.checks:
             out = wait(lambda: not fleet.balancer.is_up(0), 5)
             figure = f"out of rotation after {1e3 * out:.0f} ms" if out is not None else "never out of rotation"
@@ -139,7 +82,8 @@ def kill(arguments, kind, report):
         report.add(
             kind.name, "SIGKILL of one",
             f"{load.answered} answered, {others} failed, of large ones {large}; slowest {load.slowest:.2f} s; {figure}",
-            load.complaint("kept", "new", "questions") + ("" if back is not None else " not back")
+            load.complaint("kept", "new", "questions") + fleet.complaint() + ("" if back is not None else " not back")
+            + (" never out of rotation" if kind.checks and out is None else "")
             + (f" large: {load.complaint('large')}" if large > len(load.groups["large"]) * kind.checks else ""))
 
 
@@ -149,18 +93,21 @@ def draining(arguments, kind, report):
         load = Load(fleet.balancer.port, arguments.photo_bytes, arguments.large_bytes)
         time.sleep(1)
         server = fleet.servers[0]
+        before = classified(server)
         start = time.monotonic()
-        server.signal(signal.SIGTERM)
+        fleet.end(0, signal.SIGTERM)
         last, count = 0.0, classified(server)
         while time.monotonic() - start < 3.5:
             now = classified(server)
             if now != count:
                 last, count = time.monotonic() - start, now
             time.sleep(0.02)
-        server.process.wait(40)
+        code = server.process.wait(40)
         time.sleep(0.5)
         load.stop()
-        complaint = load.complaint()
+        complaint = load.complaint() + fleet.complaint()
+        if code or not before:
+            complaint += f" exit code {code}, {before:.0f} requests before the signal"
         if kind.checks and last > CHECKED_SECONDS:
             complaint += f" requests for {last:.2f} s"
         if not kind.checks:
@@ -174,7 +121,7 @@ def loading(arguments, kind, report):
     """A replica that listens and answers 503 to everything, in the place of one that has ended."""
     with Fleet(arguments, kind) as fleet:
         port = fleet.ports[2]
-        fleet.servers[2].process.kill()
+        fleet.end(2, signal.SIGKILL)
         fleet.servers[2].process.wait()
         if kind.checks:
             wait(lambda: not fleet.balancer.is_up(2), 5)
@@ -186,9 +133,10 @@ def loading(arguments, kind, report):
             count = stand_in.count("/v1/classify")
         finally:
             stand_in.stop()
-        complaint = load.complaint()
-        if kind.checks and (count or not stand_in.count("/readyz")):
-            complaint += f" it got {count} requests"
+        complaint = load.complaint() + fleet.complaint()
+        # Without checks it must get some, or nothing is shown of what becomes of them.
+        if (count or not stand_in.count("/readyz")) if kind.checks else not count:
+            complaint += f" it got {count} requests, {stand_in.count('/readyz')} checks"
         report.add(
             kind.name, "one is loading", f"gets {count} requests; {load.answered} answered, {len(load.failed())} failed", complaint)
 
@@ -228,7 +176,7 @@ def idle_race(arguments, kind, report):
             thread.join(60)
         report.add(
             kind.name, "idle connections close", f"{answered[0]} answered, {len(failures)} failed, {fleet.balancer.retries()} tried again",
-            f"{failures[:5]}" if failures or answered[0] != rounds * count else "")
+            (f"{failures[:5]}" if failures or answered[0] != rounds * count else "") + fleet.complaint())
 
 
 def kept_ends(arguments, kind, report):
@@ -240,10 +188,7 @@ def kept_ends(arguments, kind, report):
         for client in load:
             client.start()
         time.sleep(2)
-        for client in load:
-            client.stopping = True
-        for client in load:
-            client.join(35)
+        stop(load)
         failures = [failure for client in load for failure in client.failures]
         again = balancer.retries()
         report.add(
@@ -266,19 +211,17 @@ def queueing(arguments, kind, report):
         while time.monotonic() < end:
             most = max([most] + [server.metrics()["swiftlet_inflight_requests"] - 1 for server in fleet.servers])
             time.sleep(0.05)
-        for client in load:
-            client.stopping = True
-        for client in load:
-            client.join(35)
+        stop(load)
         full = sum(rejected(server, "queue_full") for server in fleet.servers)
         failures = [failure for client in load for failure in client.failures]
+        answered = sum(client.answered for client in load)
         unlike = [failure for failure in failures if kind.checks or failure[1] != 503]
-        complaint = f"{unlike[:3]}" if unlike else ""
-        if kind.checks and (full or most > 8):
+        complaint = (f"{unlike[:3]}" if unlike else "") + fleet.complaint() + ("" if answered else " nothing answered")
+        if kind.checks and (full or most > REPLICA_PLACES):
             complaint += f" {full:.0f} refused by replicas, {most:.0f} at one of them"
         report.add(
             kind.name, f"{arguments.burst} at a time",
-            f"at most {most:.0f} at one replica; {sum(client.answered for client in load)} answered, "
+            f"at most {most:.0f} at one replica; {answered} answered, "
             f"{len(failures)} failed, {full:.0f} refused by replicas", complaint)
 
 
@@ -287,8 +230,9 @@ def forwarding(_, kind, report):
     stand_in = StandIn()
     balancer = kind([stand_in.port] * 3)
     try:
-        wait(lambda: exchange(balancer.port, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")[0] == 200, 5)
         complaints = []
+        if wait(lambda: exchange(balancer.port, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")[0] == 200, 5) is None:
+            complaints.append("/livez is never answered")
 
         def ask(path="/v1/classify", fields=(), body=b"x", method="POST"):
             head = "\r\n".join([f"{method} {path} HTTP/1.1", "Host: images.example", f"Content-Length: {len(body)}", *fields])
@@ -323,7 +267,8 @@ def forwarding(_, kind, report):
             complaints.append("HTTP/1.0 without Host fails")
         if any(path.partition("?")[0] in inside for path in stand_in.paths):
             complaints.append("a path of the inside came through")
-        report.add(kind.name, "what is told of clients", f"9 forged fields dropped, {len(inside)} paths kept inside, bodies up to 16 MiB", "; ".join(complaints))
+        # All but the id, which is the client's to choose.
+        report.add(kind.name, "what is told of clients", f"{len(forged) - 1} forged fields dropped, {len(inside)} paths kept inside, bodies up to 16 MiB", "; ".join(complaints))
     finally:
         balancer.stop()
         stand_in.stop()
@@ -346,11 +291,18 @@ def throughput(arguments, kind, report):
                 rate, failed = wrk(arguments, port, 4)
                 rates[name].append(rate)
                 errors += failed
+        shares = [classified(server) for server in fleet.servers]
+        complaint = fleet.complaint() + lone.complaint()
+    if errors:
+        complaint += f" {errors} errors"
+    # A third each would be fair.
+    if min(shares) < sum(shares) / 6:
+        complaint += f" the replicas' shares are {shares}"
     alone, one, three = (statistics.median(values) for values in rates.values())
     report.add(
         kind.name, "throughput",
         f"{alone:.0f}/s one replica alone, {one:.0f}/s behind it, {three:.0f}/s three: {three / alone:.2f} × on {os.cpu_count()} cores",
-        f"{errors} errors" if errors else "")
+        complaint)
 
 
 CHECKS = {check.__name__.replace("_", "-"): check for check in (
@@ -363,8 +315,10 @@ def main():
     parser.add_argument("--balancers", nargs="+", choices=list(ALL), default=list(ALL))
     parser.add_argument("--checks", nargs="+", choices=list(CHECKS), default=list(CHECKS))
     parser.add_argument("--rounds", type=int, default=3, help="of restarts of all replicas")
-    parser.add_argument("--burst", type=int, default=96, help="clients at a time for `queueing`")
+    parser.add_argument("--burst", type=int, default=96, help="clients at a time for `queueing`: more than the replicas have places")
     arguments = parser.parse_args()
+    if arguments.rounds < 1 or arguments.burst <= 3 * REPLICA_PLACES:
+        parser.error(f"at least one round, and a burst of more than {3 * REPLICA_PLACES}")
     arguments.photo_path = arguments.photo or os.path.join(ROOT, "Tests", "Fixtures", "photo", "chelsea.jpg")
     arguments.photo_bytes = photo(arguments.photo)
     arguments.large_bytes = photo(arguments.photo, 1_000_000)

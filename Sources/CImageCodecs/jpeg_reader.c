@@ -1,5 +1,6 @@
 #include "jpeg_reader.h"
 #include "jpeg_entropy.h"
+#include "jpeg_scans.h"
 #include "pixels.h"
 
 #include <setjmp.h>
@@ -171,66 +172,23 @@ static boolean on_application1(j_decompress_ptr decoder) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Files of several scans
 
-// Fails where more than `max_scans` scans follow, before one of them is decoded: the first one's header has been read.
-static void count_scans(cic_jpeg_reader* reader, uint32_t max_scans) {
-    const uint8_t* at = reader->source.next_input_byte;
-    const uint8_t* const end = at + reader->source.bytes_in_buffer;
-    uint32_t scans = 1;
-    while (scans <= max_scans) {
-        // In a scan 0xFF is followed by 0 where it is data, and by no length where it is a restart marker.
-        at = memchr(at, 0xFF, (size_t)(end - at));
-        if (at == NULL || end - at < 4) return;
-        const uint8_t marker = at[1];
-        if (marker == 0xD9) return;
-        if (marker == 0x00 || marker == 0xFF || (marker >= 0xD0 && marker <= 0xD7)) {
-            at += marker == 0xFF ? 1 : 2;
-            continue;
-        }
-        if (marker == 0xDA) scans++;
-        const size_t length = (size_t)at[2] << 8 | at[3];
-        if (length > (size_t)(end - at) - 2) return;
-        at += 2 + length;
-    }
-    fail(reader, CIC_TOO_MANY_SCANS, "more scans than the limit");
-}
-
 // Called by the library before each row of blocks that it absorbs.
 static void on_progress(j_common_ptr decoder) {
     cic_jpeg_reader* reader = reader_of(decoder);
     j_decompress_ptr jpeg = &reader->decoder;
-    // The library may take for a scan what `count_scans` does not, in damaged files.
+    // The library may take for a scan what `cic_jpeg_scans_exceed` does not, in damaged files.
     if (jpeg->input_scan_number > 0 && (uint32_t)jpeg->input_scan_number > reader->max_scans)
         fail(reader, CIC_TOO_MANY_SCANS, "more scans than the limit");
     for (int index = 0; index < jpeg->comps_in_scan; index++)
         reader->components_seen |= 1u << jpeg->cur_comp_info[index]->component_index;
 }
 
-static uint64_t coefficient_bytes(j_decompress_ptr jpeg) {
-    uint64_t blocks = 0;
-    for (int index = 0; index < jpeg->num_components; index++) {
-        const jpeg_component_info* component = &jpeg->comp_info[index];
-        uint64_t across = (uint64_t)component->h_samp_factor, down = (uint64_t)component->v_samp_factor;
-        uint64_t columns = (component->width_in_blocks + across - 1) / across * across;
-        uint64_t rows = (component->height_in_blocks + down - 1) / down * down;
-        blocks += columns * rows;
-    }
-    return blocks * sizeof(JBLOCK);
-}
-
-// Whether every coefficient of every component has been received to its last bit.
-static bool is_fully_refined(j_decompress_ptr jpeg) {
-    if (!jpeg->progressive_mode || jpeg->coef_bits == NULL) return true;
-    for (int index = 0; index < jpeg->num_components; index++)
-        for (int coefficient = 0; coefficient < DCTSIZE2; coefficient++)
-            if (jpeg->coef_bits[index][coefficient] != 0) return false;
-    return true;
-}
-
 static void check_scans(cic_jpeg_reader* reader) {
     j_decompress_ptr jpeg = &reader->decoder;
     unsigned all = (1u << jpeg->num_components) - 1;
     if ((reader->components_seen & all) != all) fail(reader, CIC_DAMAGED, "a colour component has no scan");
-    if (reader->ran_out && !is_fully_refined(jpeg)) fail(reader, CIC_DAMAGED, "the file ends early, scans are missing");
+    if (reader->ran_out && !cic_jpeg_is_fully_refined(jpeg))
+        fail(reader, CIC_DAMAGED, "the file ends early, scans are missing");
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -299,7 +257,7 @@ cic_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window) {
     j_decompress_ptr jpeg = &reader->decoder;
     if (setjmp(reader->failure)) return reader->status;
     bool has_several_scans = jpeg_has_multiple_scans(jpeg);
-    const uint64_t needed = has_several_scans ? coefficient_bytes(jpeg) : 0;
+    const uint64_t needed = has_several_scans ? cic_jpeg_coefficient_bytes(jpeg) : 0;
     if (needed > window->max_memory_bytes) {
         char text[64];
         snprintf(text, sizeof text, "the coefficients take %llu bytes", (unsigned long long)needed);
@@ -311,7 +269,10 @@ cic_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window) {
     jpeg->scale_denom = window->reduction;
     jpeg->progress = &reader->progress;
     reader->max_scans = window->max_scans;
-    if (has_several_scans) count_scans(reader, window->max_scans);
+    // Before one of them is decoded: the first one's header has been read.
+    if (has_several_scans &&
+        cic_jpeg_scans_exceed(reader->source.next_input_byte, reader->source.bytes_in_buffer, window->max_scans))
+        fail(reader, CIC_TOO_MANY_SCANS, "more scans than the limit");
     jpeg_start_decompress(jpeg);
     reader->is_started = true;
     if (has_several_scans) {
@@ -320,7 +281,7 @@ cic_status cic_jpeg_start(cic_jpeg_reader* reader, cic_jpeg_window* window) {
         reader->has_own_decoder = cic_entropy_install(&reader->entropy, jpeg, &reader->ran_out);
     }
 
-    if (has_several_scans && !is_fully_refined(jpeg)) {
+    if (has_several_scans && !cic_jpeg_is_fully_refined(jpeg)) {
         // The library smooths such a picture across blocks, and would miss those beyond the window.
         window->first_column = 0;
         window->column_count = jpeg->output_width;
@@ -350,16 +311,6 @@ cic_status cic_jpeg_skip(cic_jpeg_reader* reader, uint32_t row_count) {
     if (jpeg_skip_scanlines(jpeg, row_count) != row_count)
         fail(reader, CIC_DAMAGED, "fewer rows than were to be skipped");
     return CIC_OK;
-}
-
-// Inks to light, in place: Adobe's convention stores them inverted, so that 255 is no ink.
-static void convert_inverted_cmyk(uint8_t* pixels, uint32_t count) {
-    for (uint32_t index = 0; index < count; index++) {
-        uint8_t* pixel = pixels + 4 * (size_t)index;
-        unsigned white = pixel[3];
-        for (int channel = 0; channel < 3; channel++)
-            pixel[channel] = (uint8_t)(white - divided_by_255((255u - pixel[channel]) * white));
-    }
 }
 
 cic_status cic_jpeg_read(cic_jpeg_reader* reader, uint8_t* pixels, size_t row_stride, uint32_t row_count) {

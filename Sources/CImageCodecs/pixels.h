@@ -25,4 +25,14 @@ static inline void put_over_white(uint8_t* pixels, size_t count) {
     }
 }
 
+// Puts [count][4] u8 C M Y K to light, in place: Adobe's convention stores them inverted, so that 255 is no ink.
+static inline void convert_inverted_cmyk(uint8_t* pixels, size_t count) {
+    for (size_t index = 0; index < count; index++) {
+        uint8_t* pixel = pixels + 4 * index;
+        const unsigned white = pixel[3];
+        for (int channel = 0; channel < 3; channel++)
+            pixel[channel] = (uint8_t)(white - divided_by_255((255u - pixel[channel]) * white));
+    }
+}
+
 #endif

@@ -45,6 +45,8 @@ struct GoldenImages: Codable, Equatable {
             throw GoldenFault(
                 path: path, reason: "is not weights_sha256 and images, each with name, b64 and predictions")
         }
+        // Nothing would be held to it, and nobody would hear of that.
+        guard !images.isEmpty else { throw GoldenFault(path: path, reason: "has no images") }
         guard images.count <= Self.maximumImages else {
             throw GoldenFault(path: path, reason: "\(images.count) images are more than \(Self.maximumImages)")
         }

@@ -9,9 +9,10 @@ struct SelftestCommand: ParsableCommand {
         abstract: "Checks that models compute on this machine what they should.",
         discussion: """
             Loads each model of the repository as 'swiftlet serve' does, in its highest version, and holds it to the \
-            images and logits in its selftest.json; to logits that are finite; and to the same bits for the same \
-            image, alone or in a batch, on one thread or several. A model without a selftest.json is held to the \
-            latter two, and said to be. To make one, with images that the model is known to be right about:
+            images and logits in its selftest.json; to logits that are finite and not the same for every picture; and \
+            to the same bits for the same image, alone or in a batch, on one thread or several. A model without a \
+            selftest.json is held to all but the first, and said to be. To make one, with images that the model is \
+            known to be right about:
 
               swiftlet selftest --model mine --record cat.jpg dog.jpg
 
@@ -37,9 +38,9 @@ struct SelftestCommand: ParsableCommand {
         if reports.contains(where: { !$0.isRight }) { throw ExitCode.failure }
     }
 
-    /// The model that was asked for, or else all that the service would load.
+    /// The model that was asked for, or else all that the service would load: its default model is only one of them.
     private static func models(_ settings: Settings) throws -> [StoredModel] {
-        if !settings.model.isEmpty, settings.origin(of: "model") != .default { return [try settings.storedModel()] }
+        if case .flag = settings.origin(of: "model") { return [try settings.storedModel()] }
         let repository = ModelRepository(
             directory: try settings.modelsDirectory(executable: ConfigurationOptions.executable))
         var names = settings.loadModels

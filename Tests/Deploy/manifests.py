@@ -72,7 +72,7 @@ def check(report, kubectl, root, crds):
                 what = f"{name}: {document['kind']}"
                 schema = schemas.get((document["apiVersion"], document["kind"]))
                 if not crds:
-                    report.skip(what, "not held to its schema: CRDS names no directory of custom resource definitions")
+                    report.skip("crds", what, "not held to its schema: CRDS names no directory of custom resource definitions")
                     continue
                 error = jsonschema.exceptions.best_match(
                     jsonschema.Draft202012Validator(schema).iter_errors(document)) if schema else "no such schema"

@@ -73,7 +73,8 @@ def check(report, binary, root):
     example = (root / "deploy/systemd/swiftlet.env").read_text()
     environment = dict(re.findall(r"^#?(SWIFTLET_\w+)=(.*)$", example, re.MULTILINE))
     known = subprocess.run([binary, "config", "--format", "json"], capture_output=True, text=True, env=environment)
-    report.check("the example's variables are settings", known.returncode == 0 and "no setting" not in known.stderr,
+    report.check("the example's variables are settings",
+                 environment and known.returncode == 0 and "no setting" not in known.stderr,
                  ", ".join(environment) if known.returncode == 0 else known.stderr.strip())
     run(report, binary, root, values)
 

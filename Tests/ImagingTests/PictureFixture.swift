@@ -33,6 +33,27 @@ struct PictureFixture: CustomTestStringConvertible, Sendable {
         return (both + ["extras", "beyond"]).map { PictureFixture("png", $0) }
     }()
 
+    /// What `preprocessing` makes of the stored pixels, whoever has decoded them.
+    func pixels(_ preprocessing: Preprocessing) throws -> [UInt8] {
+        let reader = try StoredPixelsReader(width: size(of: bytes()).width, pixels: pixels())
+        var pipeline = RowPipeline()
+        let nothing = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+        let picture = try pipeline.prepare(nothing, with: reader, preprocessing, limits: ImageLimits())
+        return picture.withUnsafePixels { Array($0) }
+    }
+
+    /// The stored pixels turned by Exif's orientation 6: the first column, from below, is the first row.
+    func pixelsTurned(storedWidth width: Int) throws -> [UInt8] {
+        let stored = try pixels()
+        let height = stored.count / width / 3
+        return (0..<width).flatMap { column in
+            (0..<height).reversed().flatMap { row in
+                let start = (row * width + column) * 3
+                return stored[start..<start + 3]
+            }
+        }
+    }
+
     static let webps = [
         "lossy", "lossy-high", "lossy-alpha", "lossy-alpha-raw", "lossless", "lossless-alpha", "lossless-few-colors",
         "one-pixel", "one-pixel-lossless", "profile", "animated", "animated-part-lossy", "animated-part-lossless",

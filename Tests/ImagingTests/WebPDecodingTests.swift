@@ -16,24 +16,15 @@ struct WebPDecodingTests {
         ])
     func isResizedLikeAnyOtherPicture(name: String, preprocessing: Preprocessing) throws {
         let fixture = PictureFixture("webp", name)
-        let (bytes, stored) = try (fixture.bytes(), fixture.pixels())
-        let reader = try StoredPixelsReader(width: size(of: bytes).width, pixels: stored)
-        var pipeline = RowPipeline()
-        let nothing = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
-        let expected = try pipeline.prepare(nothing, with: reader, preprocessing, limits: ImageLimits())
-        #expect(try pixels(of: bytes, preprocessing) == expected.withUnsafePixels { Array($0) })
+        #expect(try pixels(of: fixture.bytes(), preprocessing) == fixture.pixels(preprocessing))
     }
 
-    /// Orientation 6: the first column, from below, is the first row.
+    /// Orientation 6.
     @Test func turnsAsExifSays() throws {
         let fixture = PictureFixture("webp", "exif-6")
-        let (bytes, stored) = try (fixture.bytes(), fixture.pixels())
+        let bytes = try fixture.bytes()
         #expect(try size(of: bytes) == (12, 18))
-        var expected: [UInt8] = []
-        for column in 0..<18 {
-            for row in (0..<12).reversed() { expected += stored[(row * 18 + column) * 3..<(row * 18 + column) * 3 + 3] }
-        }
-        #expect(try ownPixels(of: bytes) == expected)
+        #expect(try ownPixels(of: bytes) == fixture.pixelsTurned(storedWidth: 18))
     }
 
     /// The mean of the area of each reduced pixel.

@@ -67,19 +67,20 @@ struct ActivationMapTests {
         }
     }
 
-    static let cases: [(name: String, dialect: Dialect, height: Int, width: Int)] = [
-        ("efficientnet_lite0", .timm, 64, 97), ("efficientnet_b0", .torchvision, 97, 33),
-        ("efficientnet_v2_s", .torchvision, 65, 33), ("tf_efficientnetv2_b0", .timm, 33, 130),
+    /// `gain` is of the random weights. With 1.2 the features of V2-S grow to 800 over its forty blocks, and what is
+    /// rounded in the first block to a thousandfold: the reference, which rounds to f32 after each layer, is then off by
+    /// 7e-5 itself from one that never does. With 1.1 they stay below 30, and it is off by 4e-7 as for the others.
+    static let cases: [(name: String, dialect: Dialect, height: Int, width: Int, gain: Double)] = [
+        ("efficientnet_lite0", .timm, 64, 97, 1.2), ("efficientnet_b0", .torchvision, 97, 33, 1.2),
+        ("efficientnet_v2_s", .torchvision, 65, 33, 1.1), ("tf_efficientnetv2_b0", .timm, 33, 130, 1.2),
     ]
 
     @Test(arguments: cases)
-    func equalTheReference(name: String, dialect: Dialect, height: Int, width: Int) throws {
+    func equalTheReference(name: String, dialect: Dialect, height: Int, width: Int, gain: Double) throws {
         let architecture = try Architecture(named: name, dialect: dialect, classCount: 37)
-        let graph = try Graph(SyntheticCheckpoint(architecture, dialect: dialect, gain: 1.2).checkpoint())
+        let graph = try Graph(SyntheticCheckpoint(architecture, dialect: dialect, gain: gain).checkpoint())
         let images = Self.pictures(1, height: height, width: width)
         let classes = [36, 0, 17]
-        // Forty blocks enlarge what is rounded in the first.
-        let tolerance = name == "efficientnet_v2_s" ? 1e-2 : 1e-4
         let expected = images.map { Self.expected(graph, $0, height: height, width: width, classes: classes) }
         var fused: [[ActivationMap]]?
         for table in KernelTable.available {
@@ -92,7 +93,8 @@ struct ActivationMapTests {
                     for (map, exact) in zip(maps, expected[image]) {
                         #expect(map.values.count == exact.count && map.height * map.width == exact.count)
                         let scale = Self.largest(exact)
-                        #expect(Self.distance(map, exact) <= tolerance * scale, "\(table.isa), class \(map.classIndex)")
+                        // 3e-6 at the worst, with and without fused multiply-add.
+                        #expect(Self.distance(map, exact) <= 1e-5 * scale, "\(table.isa), class \(map.classIndex)")
                         // The map's sum is the logit without its bias, times the area.
                         let sum = map.values.reduce(0.0) { $0 + Double($1) }
                         let index = map.classIndex

@@ -9,11 +9,14 @@ import threading
 
 FLOOD = 48
 BODY_LIMIT = 1 << 20
+# What the clients must have met, each at the server where it is sent.
+KINDS = {(place, status) for place in ("plain", "secure") for status in (200, 404, 405, 413, 415, 422)}
+KINDS |= {("plain", 503), ("plain", "left"), ("secure", "distrusted"), ("secure", "spoken to plainly")}
 
 
 class Load:
     def __init__(self, plain, secure, authority, photo):
-        self.photo, self.statuses, self.stopping = photo, collections.Counter(), threading.Event()
+        self.photo, self.counts, self.stopping = photo, collections.Counter(), threading.Event()
         self.lock = threading.Lock()
         context = ssl.create_default_context(cafile=authority)
         connect_plain = lambda: http.client.HTTPConnection("127.0.0.1", plain.port, timeout=20)  # noqa: E731
@@ -24,9 +27,9 @@ class Load:
         bad = [("POST", "/v1/classify", photo[:5000] + os.urandom(3000)), ("POST", "/v1/classify", b"no image"),
                ("POST", "/v1/classify", bytes(BODY_LIMIT + 1)), ("POST", "/v1/classify?model=nowhere", photo),
                ("POST", "/v2/models/efficientnet-lite0/infer", infer), ("GET", "/nowhere", None), ("DELETE", "/v1/classify", None)]
-        work = [(self._repeat, connect_plain, [("POST", "/v1/classify", photo)], 0.005) for _ in range(FLOOD)]
-        work += [(self._repeat, connect_plain, bad, 0.02), (self._repeat, connect_plain, good, 0.02),
-                 (self._repeat, connect_secure, good, 0.02), (self._repeat, connect_secure, bad, 0.1)]
+        work = [(self._repeat, "plain", connect_plain, [("POST", "/v1/classify", photo)], 0.005) for _ in range(FLOOD)]
+        work += [(self._repeat, "plain", connect_plain, bad, 0.02), (self._repeat, "plain", connect_plain, good, 0.02),
+                 (self._repeat, "secure", connect_secure, good, 0.02), (self._repeat, "secure", connect_secure, bad, 0.1)]
         work += [(self._leave, plain.port), (self._distrust, secure.port), (self._speak_plainly, secure.port)]
         self.threads = [threading.Thread(target=task, args=arguments, daemon=True) for task, *arguments in work]
 
@@ -40,11 +43,11 @@ class Load:
         for thread in self.threads:
             thread.join(25)
 
-    def _count(self, what):
+    def _count(self, place, what):
         with self.lock:
-            self.statuses[what] += 1
+            self.counts[place, what] += 1
 
-    def _repeat(self, connect, requests, pause):
+    def _repeat(self, place, connect, requests, pause):
         connection = connect()
         while not self.stopping.is_set():
             for method, path, body in requests:
@@ -52,10 +55,10 @@ class Load:
                     connection.request(method, path, body)
                     answer = connection.getresponse()
                     answer.read()
-                    self._count(answer.status)
+                    self._count(place, answer.status)
                 except (OSError, http.client.HTTPException):
                     # Who is refused before all was sent may find the connection closed.
-                    self._count("closed")
+                    self._count(place, "closed")
                     connection.close()
                 self.stopping.wait(pause)
         connection.close()
@@ -66,7 +69,7 @@ class Load:
             with socket.create_connection(("127.0.0.1", port), 20) as connection:
                 head = f"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: {len(self.photo)}\r\n\r\n"
                 connection.sendall(head.encode() + self.photo)
-            self._count("left")
+            self._count("plain", "left")
 
     def _distrust(self, port):
         """The certificate, as its authority is not known."""
@@ -75,7 +78,7 @@ class Load:
                 with socket.create_connection(("127.0.0.1", port), 20) as connection:
                     ssl.create_default_context().wrap_socket(connection, server_hostname="localhost")
             except ssl.SSLError:
-                self._count("distrusted")
+                self._count("secure", "distrusted")
 
     def _speak_plainly(self, port):
         """To a port that speaks TLS."""
@@ -83,7 +86,7 @@ class Load:
             with socket.create_connection(("127.0.0.1", port), 20) as connection:
                 connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
                 connection.recv(4096)
-            self._count("plain")
+            self._count("secure", "spoken to plainly")
 
 
 def reload_broken_model(port):

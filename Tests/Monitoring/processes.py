@@ -41,13 +41,14 @@ class Child:
         raise SystemExit(f"{self.log}: did not start\n{self.text()[-3000:]}")
 
     def stop(self):
+        """The exit code: negative where a signal ended it, before or now."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-        self.process.wait()
+        return self.process.wait()
 
 
 class Server(Child):

@@ -1,4 +1,5 @@
 """Watches `swiftlet serve` with others' programs: its spans, its metrics and its access log. See scripts/check-watching."""
+import atexit
 import collections
 import http.client
 import http.server
@@ -20,6 +21,7 @@ import prometheus_client.openmetrics.parser
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.5"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+FLUSH_REASONS = {"full", "delay", "idle", "drain"}
 failures = 0
 
 
@@ -31,7 +33,7 @@ def check(what, holds, figure=""):
 
 class Collector(http.server.BaseHTTPRequestHandler):
     """Takes spans; refuses what `ExportTraceServiceRequest` does not read strictly."""
-    spans, faults, types = [], [], set()
+    spans, faults, types, services = [], [], set(), set()
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
@@ -45,6 +47,8 @@ class Collector(http.server.BaseHTTPRequestHandler):
             return self.answer(400)
         self.types.add((self.path, self.headers["Content-Type"]))
         for resource in request.resource_spans:
+            self.services.update(
+                pair.value.string_value for pair in resource.resource.attributes if pair.key == "service.name")
             for scope in resource.scope_spans:
                 self.spans.extend(scope.spans)
         self.answer(200)
@@ -84,6 +88,7 @@ class Server:
             [binary, "serve", "--host", "127.0.0.1", "--port", "0", "--load-models", "efficientnet-lite0-int8",
              "--drain-delay-seconds", "0", "--log-format", "json", *flags],
             cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)
         self.log, self.port = [], None
         for line in self.process.stderr:
             if match := re.match(r"listening on http://127\.0\.0\.1:(\d+)", line):
@@ -141,16 +146,24 @@ def load(port, photo, count, clients=8):
 
 
 def check_spans(spans, count):
+    """`count`: of requests, half of them by each of two calls of `load`."""
     servers = [span for span in spans if span.kind == 2 and span.name == "POST /v1/classify"]
     children = collections.defaultdict(list)
     for span in spans:
         if span.kind == 1:
             children[span.parent_span_id].append(span)
     sent = [span for span in servers if span.trace_id.hex() == TRACE]
+    parents = collections.Counter(span.parent_span_id.hex() for span in sent)
     check("every request is a span, but for those whose client does not sample", len(servers) == count - count // 20,
           f"{len(servers)} of {count}")
-    check("a client's trace and span are gone on with", len(sent) == count // 20 and all(s.parent_span_id for s in sent),
-          f"{len(sent)}")
+    check("a client's trace and span are gone on with",
+          parents == {f"{number + 1:016x}": 2 for number in range(0, count // 2, 20)}, f"{len(sent)}")
+    begun = [span.trace_id.hex() for span in servers if span.trace_id.hex() != TRACE]
+    check("every other request is a trace of its own", len(set(begun)) == len(begun) > 0
+          and not any(span.parent_span_id for span in servers if span.trace_id.hex() != TRACE), f"{len(begun)}")
+    requests = {span.span_id: span.trace_id for span in spans if span.kind == 2}
+    check("no step is without its request", all(
+        requests.get(parent) == step.trace_id for parent, steps in children.items() for step in steps))
     names = collections.Counter(step.name for of in children.values() for step in of)
     check("read, decode, resize, compute and encode are spans of each",
           all({"read", "decode", "resize", "compute", "encode"} <= {c.name for c in children[s.span_id]} for s in servers),
@@ -167,12 +180,14 @@ def check_metrics(server):
     check("OpenMetrics is what Accept prefers", answer.headers["Content-Type"].startswith("application/openmetrics-text"))
     families = list(openmetrics.parser.text_string_to_metric_families(page))
     check("prometheus_client's OpenMetrics parser reads the page", len(families) > 20, f"{len(families)} families")
+    open_metrics = {(family.name, family.type) for family in families}
     exemplars = [sample.exemplar for family in families for sample in family.samples if sample.exemplar]
     check("buckets have exemplars", len(exemplars) > 0, f"{len(exemplars)}")
     answer, page = server.get("/metrics", Accept="text/plain;version=0.0.4")
     families = list(text_parser.text_string_to_metric_families(page))
-    check("the text format has the same families and no exemplars", len(families) > 20 and "trace_id" not in page,
-          f"{len(families)} families")
+    check("the text format has the same families and no exemplars",
+          answer.headers["Content-Type"].startswith("text/plain; version=0.0.4") and "trace_id" not in page
+          and {(family.name, family.type) for family in families} == open_metrics, f"{len(families)} families")
     values = {(sample.name, *sorted(sample.labels.items())): sample.value for family in families for sample in family.samples}
     return {exemplar.labels["trace_id"] for exemplar in exemplars}, values
 
@@ -205,7 +220,10 @@ def main():
         trace_ids, values = check_metrics(server)
         _, batches = server.get("/debug/batches")
         batches = json.loads(batches)["batches"]
-        check("/debug/batches has the last batches", len(batches) == 64, f"sizes up to {max(b['size'] for b in batches)}")
+        check("/debug/batches has the last batches", len(batches) == 64 and all(
+            batch["size"] >= 1 and batch["reason"] in FLUSH_REASONS and batch["compute_ms"] > 0
+            and 0 <= batch["queue_ms"]["min"] <= batch["queue_ms"]["median"] <= batch["queue_ms"]["max"] for batch in batches),
+            f"sizes up to {max(batch['size'] for batch in batches)}")
         code = server.stop()
         check("the service drains", code == 0, f"exit code {code}")
         server.reader.join(5)
@@ -223,10 +241,12 @@ def main():
             and {"read", "decode", "resize", "queue", "compute", "encode"} <= set(line["stages_ms"]) for line in lines))
     check("the collector refused nothing", not Collector.faults, "; ".join(Collector.faults[:1]))
     check("it was asked by POST /v1/traces with application/json", Collector.types == {("/v1/traces", "application/json")})
+    check("spans are of the service swiftlet", Collector.services == {"swiftlet"}, f"{Collector.services}")
     check_spans(Collector.spans, count)
     exported = {span.trace_id.hex() for span in Collector.spans}
-    check("exemplars' traces are exported, or lie in the access log", trace_ids <= exported | {line.get("trace_id") for line in lines},
-          f"{len(trace_ids & exported)} of {len(trace_ids)} exported")
+    logged = {line.get("trace_id") for line in lines}
+    check("exemplars' traces are exported, and lie in the access log", len(trace_ids) > 0 and trace_ids <= exported & logged,
+          f"{len(trace_ids & exported)} of {len(trace_ids)} exported, {len(trace_ids & logged)} logged")
     sys.exit(1 if failures else 0)
 
 

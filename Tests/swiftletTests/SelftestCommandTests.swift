@@ -37,10 +37,11 @@ struct SelftestCommandTests {
     private func report(_ run: CommandRun) throws -> Report { try decodeJSON(Report.self, Array(run.output.utf8)) }
 
     /// A copy of the model in int8, which is small.
-    private func copyModel() throws {
+    private func copyModel(as model: String = "m") throws {
         let source = "\(Self.models)/efficientnet-lite0-int8/1"
         for name in try FileManager.default.contentsOfDirectory(atPath: source) {
-            try directory.write(Array(Data(contentsOf: URL(filePath: "\(source)/\(name)"))), to: "models/m/1/\(name)")
+            try directory.write(
+                Array(Data(contentsOf: URL(filePath: "\(source)/\(name)"))), to: "models/\(model)/1/\(name)")
         }
     }
 
@@ -61,11 +62,11 @@ struct SelftestCommandTests {
                 model.images.allSatisfy {
                     $0.is_right && $0.found.hasSuffix("cat") && $0.decode_ms > 0 && $0.compute_ms > 0
                 })
-            #expect(model.checks.count == 3 && model.checks.allSatisfy { $0.failures == 0 && $0.pictures == 7 })
+            #expect(model.checks.count == 4 && model.checks.allSatisfy { $0.failures == 0 && $0.pictures == 7 })
         }
         let table = try CommandRun("selftest", "--models", Self.models, "--model", "efficientnet-lite0-int8")
         #expect(table.status == 0 && !table.output.contains("WRONG"))
-        #expect(table.output.split(separator: "\n").count == 8, "\(table.output)")
+        #expect(table.output.split(separator: "\n").count == 9, "\(table.output)")
     }
 
     @Test func aModelThatSaysSomethingElseFails() throws {
@@ -106,6 +107,36 @@ struct SelftestCommandTests {
         #expect(again.status == 0 && model.has_golden && model.images.map(\.name) == ["a.jpg"])
     }
 
+    /// All weights are zero: every picture gets the same logits, and they are finite.
+    @Test func aModelThatDoesNotLookFails() throws {
+        let source = "\(Self.models)/efficientnet-lite0/1"
+        for name in ["model.json", "labels.txt"] {
+            try directory.write(Array(Data(contentsOf: URL(filePath: "\(source)/\(name)"))), to: "models/m/1/\(name)")
+        }
+        var weights = Array(try Data(contentsOf: URL(filePath: "\(source)/model.safetensors")))
+        let header = weights[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+        for index in (8 + header)..<weights.count { weights[index] = 0 }
+        try directory.write(weights, to: "models/m/1/model.safetensors")
+        let run = try CommandRun("selftest", directory: directory)
+        #expect(run.status == 1, "\(run.errors) \(run.output)")
+        #expect(run.output.contains("WRONG  logits follow the picture: not so of 4 of 4 pictures"), "\(run.output)")
+        #expect(run.output.contains("right  logits are finite: 4 pictures"))
+    }
+
+    /// The setting says which model answers where a request names none; the service loads the others, too.
+    @Test func theDefaultModelIsNotTheOnlyOneHeldToItsFile() throws {
+        try copyModel()
+        try copyModel(as: "other")
+        try directory.write(#"{"model": "m"}"#.utf8, to: "config.json")
+        let byFile = try CommandRun("selftest", "--json", directory: directory)
+        #expect(try report(byFile).models.map(\.model) == ["m", "other"])
+        let byVariable = try CommandRun(
+            "selftest", "--json", environment: ["SWIFTLET_MODEL": "m"], directory: directory)
+        #expect(try report(byVariable).models.map(\.model) == ["m", "other"])
+        let byFlag = try CommandRun("selftest", "--json", "--model", "m", directory: directory)
+        #expect(try report(byFlag).models.map(\.model) == ["m"])
+    }
+
     private static func file(named name: String, count: Int = 1, predictions: String = #"{"index":0,"logit":1}"#)
         -> String
     {
@@ -116,7 +147,7 @@ struct SelftestCommandTests {
 
     @Test(
         arguments: [
-            "", "{}", file(named: "a", predictions: ""), file(named: "a", count: 33),
+            "", "{}", file(named: "a", count: 0), file(named: "a", predictions: ""), file(named: "a", count: 33),
             file(named: String(repeating: "a", count: 257)), file(named: #"a\u001b[2J"#), file(named: #"a\u2028b"#),
         ])
     func aFileThatCannotBeReadIsNamed(text: String) throws {

@@ -64,23 +64,11 @@ final class TestCollector: @unchecked Sendable {  // `descriptor` is not changed
         self.answer = answer
         self.rawAnswer = rawAnswer
         state = Lock(([], [], statuses))
-        #if canImport(Glibc)
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-        descriptor = socket(AF_INET, SOCK_STREAM, 0)
-        #endif
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let descriptor = self.descriptor
-        let status = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) | listen(descriptor, 16) | getsockname(descriptor, $0, &length)
-            }
+        guard let (descriptor, port) = try? ClosedPort.bound(), listen(descriptor, 16) == 0 else {
+            preconditionFailure("the collector cannot listen: \(errno)")
         }
-        precondition(status == 0, "the collector cannot listen: \(errno)")
-        port = Int(UInt16(bigEndian: address.sin_port))
+        self.descriptor = descriptor
+        self.port = port
         queue.async { [weak self] in
             while true {
                 let connection = accept(descriptor, nil, nil)

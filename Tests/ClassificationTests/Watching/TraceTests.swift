@@ -213,11 +213,11 @@ struct TraceTests {
     }
 
     @Test func aCollectorThatIsNotThereHoldsNothingUp() throws {
-        // Somebody's port until a moment ago.
-        let endpoint = TestCollector().endpoint
-        let test = try TestService { $0.otlpEndpoint = endpoint }
+        let port = try ClosedPort()
+        let test = try TestService { $0.otlpEndpoint = "http://127.0.0.1:\(port.number)/v1/traces" }
         #expect(try test.classify(Upload.jpeg("420")).status == 200)
         test.stop()
+        withExtendedLifetime(port) {}
         let page = MetricsPage(test.service.context.metrics.registry.render(.prometheusText))
         #expect(page["swiftlet_spans_exported_total"] == 0)
         #expect(try #require(page["swiftlet_spans_dropped_total{reason=\"failed\"}"]) >= 6)
