@@ -22,6 +22,7 @@ FLAGS = ["--threads", "1", "--drain-delay-seconds", "2", "--trusted-proxies", "1
 # What two of HAProxy's checks take (`inter`, `fastinter`) and the answer to what was on its way.
 CHECKED_SECONDS = 1.2 + 0.5
 WRK = ["wrk", "--threads", "1", "--connections", "16", "--duration"]
+OVERLOAD = ("queue_full", "queue_wait", "held_bytes")
 CLASSIFIED = re.compile(r'swiftlet_requests_total\{.*route="/v1/classify".*\}')
 
 
@@ -270,7 +271,7 @@ def queueing(arguments, kind, report):
             client.stopping = True
         for client in load:
             client.join(35)
-        full = sum(rejected(server, "queue_full") for server in fleet.servers)
+        full = sum(rejected(server, reason) for reason in OVERLOAD for server in fleet.servers)
         failures = [failure for client in load for failure in client.failures]
         unlike = [failure for failure in failures if kind.checks or failure[1] != 503]
         complaint = f"{unlike[:3]}" if unlike else ""
