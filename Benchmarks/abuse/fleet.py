@@ -23,6 +23,7 @@ CHECKED_SECONDS = 1.2 + 0.5
 # `maxconn` of HAProxy's servers, as balancers.py sets it.
 REPLICA_PLACES = 8
 WRK = ["wrk", "--threads", "1", "--connections", "16", "--duration"]
+OVERLOAD = ("queue_full", "queue_wait", "held_bytes")
 
 
 class Report:
@@ -212,7 +213,7 @@ def queueing(arguments, kind, report):
             most = max([most] + [server.metrics()["swiftlet_inflight_requests"] - 1 for server in fleet.servers])
             time.sleep(0.05)
         stop(load)
-        full = sum(rejected(server, "queue_full") for server in fleet.servers)
+        full = sum(rejected(server, reason) for reason in OVERLOAD for server in fleet.servers)
         failures = [failure for client in load for failure in client.failures]
         answered = sum(client.answered for client in load)
         unlike = [failure for failure in failures if kind.checks or failure[1] != 503]

@@ -34,8 +34,11 @@ struct BatchQueue<Element> {
     private(set) var runningCount = 0
     /// The elements of the batches that run.
     private(set) var runningElementCount = 0
-    /// Moving average over recent batches of their time divided by their size; nil before the first.
-    private(set) var batchNanosecondsPerElement: Double?
+    /// What a batch takes divided by its size, as a moving average over recent ones; before the first what was assumed, and
+    /// nil where nothing was.
+    var batchNanosecondsPerElement: Double? { measuredNanosecondsPerElement ?? assumedNanosecondsPerElement }
+    private var measuredNanosecondsPerElement: Double?
+    private var assumedNanosecondsPerElement: Double?
     /// Moving average over recent elements of the time that their preparation took.
     private(set) var preparationNanoseconds: Double?
 
@@ -45,6 +48,14 @@ struct BatchQueue<Element> {
         var deadline: Instant?
         var level: Int
         var enqueuedAt: Instant
+        var workerNanoseconds: Int64
+        var preparationNanoseconds: Int64
+
+        func way(to start: Instant) -> ElementWay {
+            ElementWay(
+                workerNanoseconds: workerNanoseconds, preparationNanoseconds: preparationNanoseconds,
+                queueNanoseconds: start.nanoseconds(since: enqueuedAt))
+        }
     }
 
     private struct Places {
@@ -65,8 +76,10 @@ struct BatchQueue<Element> {
     struct Batch {
         var elements: [Element]
         var reason: FlushReason
+        var ways: [ElementWay]
+
         /// How long each has waited in the queue.
-        var waitNanoseconds: [Int64]
+        var waitNanoseconds: [Int64] { ways.map(\.queueNanoseconds) }
     }
 
     /// What the caller has to do after an event.
@@ -120,12 +133,14 @@ extension BatchQueue {
     /// Puts an element into one of its reservation's places. A worker of the pool that ends its job with this may run
     /// a batch at once, which saves a lone element the way through the workers' queue: `canRunHere`.
     ///
-    /// - Parameter preparationNanoseconds: what it took a worker to prepare it, where one has.
+    /// - Parameters:
+    ///   - workerNanoseconds: how long it has waited for a worker before.
+    ///   - preparationNanoseconds: what it took a worker to prepare it, where one has.
     /// - Returns: nil where the reservation has been cancelled or released; the batch is for the caller to run.
     /// - Precondition: no more elements than places.
     mutating func enqueue(
-        _ element: Element, reservation: ReservationID, preparationNanoseconds: Int64? = nil, canRunHere: Bool,
-        now: Instant
+        _ element: Element, reservation: ReservationID, workerNanoseconds: Int64 = 0,
+        preparationNanoseconds: Int64? = nil, canRunHere: Bool, now: Instant
     ) -> (batch: Batch?, actions: Actions)? {
         guard var places = reservations[reservation], !places.isCancelled else { return nil }
         precondition(places.arrived < places.count, "more elements than the \(places.count) places reserved")
@@ -140,7 +155,8 @@ extension BatchQueue {
         waiting.insert(
             Entry(
                 element: element, reservation: reservation, deadline: places.deadline, level: places.priority.level,
-                enqueuedAt: now), places.urgency)
+                enqueuedAt: now, workerNanoseconds: workerNanoseconds,
+                preparationNanoseconds: preparationNanoseconds ?? 0), places.urgency)
         if let deadline = places.deadline { earliestDeadline = min(deadline, earliestDeadline ?? deadline) }
         // While others are being prepared they are worth waiting for, but not when there are as many as are worth a batch.
         if canRunHere, preparingCount == 0 || waiting.count >= worthwhileSize {
@@ -169,9 +185,12 @@ extension BatchQueue {
         if records.count == Self.recordCapacity { records.removeFirst() }
         records.append(record)
         let latest = Double(record.computeNanoseconds) / Double(record.size)
-        batchNanosecondsPerElement = batchNanosecondsPerElement.map { $0 + (latest - $0) / 5 } ?? latest
+        measuredNanosecondsPerElement = measuredNanosecondsPerElement.map { $0 + (latest - $0) / 5 } ?? latest
         return settle(now)
     }
+
+    /// Until a batch has run, a batch is taken to last so long divided by its size.
+    mutating func assume(nanosecondsPerElement: Int64) { assumedNanosecondsPerElement = Double(nanosecondsPerElement) }
 
     /// The workers' queue did not take a job: it is to be tried again soon.
     mutating func jobWasRefused(now: Instant) -> Actions {
@@ -260,7 +279,7 @@ extension BatchQueue {
         for entry in entries { waitingByLevel[entry.level - 1] -= 1 }
         return Batch(
             elements: entries.map(\.element), reason: reason,
-            waitNanoseconds: entries.map { now.nanoseconds(since: $0.enqueuedAt) })
+            ways: entries.map { $0.way(to: now) })
     }
 
     /// After each event: lets go of what is late, fills free slots with jobs, and sets the alarm.

@@ -99,6 +99,11 @@ public final class Batcher<Element: Sendable>: Sendable {
         }
     }
 
+    /// Has the first requests let in by what an element is likely to take, until a batch has told.
+    public func assume(nanosecondsPerElement: Int64) {
+        withQueue { queue, _ in queue.assume(nanosecondsPerElement: nanosecondsPerElement) }
+    }
+
     /// From now on no element waits for a batch to fill.
     public func drain() {
         let now = clock.now()
@@ -135,13 +140,14 @@ public final class Batcher<Element: Sendable>: Sendable {
 
 extension Batcher {
     fileprivate func enqueue(
-        _ element: Element, reservation: UInt64, preparationNanoseconds: Int64?, canRunBatch: Bool
+        _ element: Element, reservation: UInt64, workerNanoseconds: Int64, preparationNanoseconds: Int64?,
+        canRunBatch: Bool
     ) -> Bool {
         let now = clock.now()
         let outcome = withQueue { queue, _ in
             queue.enqueue(
-                element, reservation: reservation, preparationNanoseconds: preparationNanoseconds,
-                canRunHere: canRunBatch, now: now)
+                element, reservation: reservation, workerNanoseconds: workerNanoseconds,
+                preparationNanoseconds: preparationNanoseconds, canRunHere: canRunBatch, now: now)
         }
         guard let outcome else { return false }
         perform(outcome.actions)
@@ -191,7 +197,8 @@ extension Batcher {
         let record = BatchRecord(
             size: waits.count, reason: batch.reason, longestWaitNanoseconds: waits[waits.count - 1],
             computeNanoseconds: end.nanoseconds(since: start), shortestWaitNanoseconds: waits[0],
-            medianWaitNanoseconds: waits[(waits.count - 1) / 2], start: start)
+            medianWaitNanoseconds: waits[(waits.count - 1) / 2], start: start,
+            longestWay: batch.ways.max { $0.totalNanoseconds < $1.totalNanoseconds }!)
         perform(withQueue { queue, _ in queue.endBatch(record, now: end) })
     }
 }
@@ -216,14 +223,18 @@ public final class Reservation<Element: Sendable>: Sendable {
     /// Puts a prepared element into the queue.
     ///
     /// - Parameters:
+    ///   - workerNanoseconds: how long it has waited for that worker.
     ///   - preparationNanoseconds: what it took a worker to prepare it: later estimates count on it.
     ///   - canRunBatch: whether a batch may be run on the calling thread before this returns: true as the last act of a
     ///     job on one of the workers, false on threads that must not be held up.
     /// - Returns: false, with the element left out, where the reservation has been cancelled or released.
     /// - Precondition: no more elements than places.
-    public func enqueue(_ element: Element, preparationNanoseconds: Int64? = nil, canRunBatch: Bool) -> Bool {
+    public func enqueue(
+        _ element: Element, workerNanoseconds: Int64 = 0, preparationNanoseconds: Int64? = nil, canRunBatch: Bool
+    ) -> Bool {
         batcher.enqueue(
-            element, reservation: id, preparationNanoseconds: preparationNanoseconds, canRunBatch: canRunBatch)
+            element, reservation: id, workerNanoseconds: workerNanoseconds,
+            preparationNanoseconds: preparationNanoseconds, canRunBatch: canRunBatch)
     }
 
     /// Takes those elements back that no batch has taken yet, and refuses those still to come. The places stay taken

@@ -74,4 +74,23 @@ public struct BatchRecord: Equatable, Sendable {
     /// Of an even number, the lower of the two in the middle.
     public var medianWaitNanoseconds: Int64 = 0
     public var start = Instant(nanoseconds: 0)
+    /// Of the element that took longest until the start.
+    public var longestWay = ElementWay()
+}
+
+/// What took an element's time until its batch started. Units: nanoseconds.
+public struct ElementWay: Equatable, Sendable {
+    /// It waited for a worker that prepares it.
+    public var workerNanoseconds: Int64
+    public var preparationNanoseconds: Int64
+    /// It waited for its batch.
+    public var queueNanoseconds: Int64
+
+    public init(workerNanoseconds: Int64 = 0, preparationNanoseconds: Int64 = 0, queueNanoseconds: Int64 = 0) {
+        self.workerNanoseconds = workerNanoseconds
+        self.preparationNanoseconds = preparationNanoseconds
+        self.queueNanoseconds = queueNanoseconds
+    }
+
+    public var totalNanoseconds: Int64 { workerNanoseconds + preparationNanoseconds + queueNanoseconds }
 }

@@ -41,7 +41,7 @@ struct AccessPolicy: Sendable {
     /// From the same machine, as far as can be seen: what a proxy has passed on is somebody else's, and so is what a page
     /// has a browser send, whatever machine the browser runs on. Nothing that fields say makes a request a local one.
     private func isLocal(_ question: AccessQuestion) -> Bool {
-        question.peer?.isLoopback == true && !question.client.isProxied
+        question.origin.peer?.isLoopback == true && !question.origin.isProxied
             && !Self.foreignFields.contains { question.fields[$0] != nil } && Self.isNoName(question.authority)
     }
 

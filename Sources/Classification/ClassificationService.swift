@@ -25,7 +25,16 @@ public final class ClassificationService: Sendable {
     ) throws {
         self.settings = settings
         let table = try settings.kernelTable()
-        let metrics = ServiceMetrics(build: build, isa: table.isa)
+        if settings.maxHeldBytes < settings.maxBodyBytes {
+            logger.warning(
+                "maxHeldBytes is less than maxBodyBytes, and longer bodies than that are refused",
+                metadata: [
+                    "max_held_bytes": .stringConvertible(settings.maxHeldBytes),
+                    "max_body_bytes": .stringConvertible(settings.maxBodyBytes),
+                ])
+        }
+        let overload = OverloadWarning(logger: logger)
+        let metrics = ServiceMetrics(build: build, isa: table.isa) { overload.refused($0) }
         context = ServiceContext(settings: settings, metrics: metrics, clock: clock)
         credentials = try Credentials(settings, logger: logger)
         if let tls = credentials.tls { metrics.watch(tls) }
@@ -57,13 +66,6 @@ public final class ClassificationService: Sendable {
         try models.start(repository)
         context.becomeReady()
         return address
-    }
-
-    /// Loads what has changed in the repository and lets go of what is gone, without losing a request. Returns at once.
-    ///
-    /// - Parameter completion: called once, on any thread.
-    public func reloadModels(_ completion: @escaping @Sendable () -> Void = {}) {
-        models.request(.reload) { _ in completion() }
     }
 
     private func listen() throws(ServiceStartError) -> SocketAddress {
@@ -110,8 +112,14 @@ public final class ClassificationService: Sendable {
     /// Has logs go on in new files where the old ones have been renamed.
     public func reopenLogs() { watch.reopenFiles() }
 
-    /// Writes and sends what there is to tell of the requests that have ended, for three seconds at the most.
-    func flushWatchers() { watch.finish() }
+    /// Has the access log tell of the requests that a drain has not come to answer, then writes and sends what there is to
+    /// tell of all, for four seconds at the most.
+    func loseRequests() {
+        let told = DispatchSemaphore(value: 0)
+        server.loseRequests { told.signal() }
+        _ = told.wait(timeout: .now() + 1)
+        watch.finish()
+    }
 
     /// Names of the loaded models, in order; empty before `start`.
     public var modelNames: [String] { context.catalogue.runners.keys.sorted() }

@@ -44,7 +44,7 @@ final class Credentials: Sendable {
             do throws(APIKeysError) {
                 let replacement = try APIKeys(path: keysPath)
                 keys.replace(with: replacement)
-                logger.info("keys reloaded", metadata: ["count": "\(replacement.entries.count)"])
+                logger.info("keys reloaded", metadata: ["count": .stringConvertible(replacement.entries.count)])
             } catch { logger.error("keys not reloaded, the old ones stay in force", metadata: ["error": "\(error)"]) }
         }
     }

@@ -86,7 +86,8 @@ final class InferenceJob: Sendable {
             ) { turn in
                 switch turn {
                 case .hasCome: self.prepare(index)
-                case .isRefused: self.fail(index, .queueFull(places: self.imageCount, retryAfterSeconds: 1))
+                case .isRefused(let refusal):
+                    self.fail(index, ServiceFailure(refusal, places: self.imageCount, deadlineMicroseconds: nil))
                 case .isTooLate: self.expire(index)
                 }
             }
@@ -136,7 +137,8 @@ final class InferenceJob: Sendable {
             preparedNanoseconds: enqueued.nanoseconds(since: started), enqueued: enqueued)
         // False where the client has gone in the meantime.
         _ = reservation.enqueue(
-            pending, preparationNanoseconds: pending.preparedNanoseconds, canRunBatch: true)
+            pending, workerNanoseconds: pending.waitedNanoseconds,
+            preparationNanoseconds: pending.preparedNanoseconds, canRunBatch: true)
     }
 
     /// Takes the result of an image, whose batch ran from `start` to `end`.

@@ -54,9 +54,12 @@ public struct LineLogHandler: LogHandler {
 }
 
 extension JSONWriter {
-    /// Numbers and the like are text in a logger's metadata, and stay it.
+    /// A number that was handed over as one is written as one; what looks like a number in a text may be a name.
     fileprivate mutating func metadata(_ key: String, _ value: Logger.Metadata.Value) {
         switch value {
+        case .stringConvertible(let number as any BinaryInteger):
+            json(key: key, number.description)
+        case .stringConvertible(let number as Double) where number.isFinite: json(key: key, number.description)
         case .dictionary(let members):
             object(key: key) {
                 for (key, value) in members.sorted(by: { $0.key < $1.key }) { $0.metadata(key, value) }

@@ -212,7 +212,7 @@ extension LiveModels {
             former == nil ? "loaded model" : "reloaded model",
             metadata: [
                 "model": "\(name)", "version": "\(version)", "architecture": "\(runner.model.plan.architecture.name)",
-                "milliseconds": "\(Int((loaded.seconds * 1000).rounded()))",
+                "milliseconds": .stringConvertible(Int((loaded.seconds * 1000).rounded())),
             ])
     }
 

@@ -16,11 +16,14 @@ final class LongDecodes: Sendable {
     static let leastCost = 512 << 10
 
     /// What becomes of a decode.
-    enum Turn {
+    enum Turn: Equatable {
         /// It is to be done now, on the calling worker.
         case hasCome
-        /// There is no room for it.
-        case isRefused
+        /// There is no room for it, or no time.
+        case isRefused(ReservationRefusal)
+
+        /// Until there is room again nobody can tell.
+        static let hasNoRoom = isRefused(.queueFull(retryAfterNanoseconds: 1_000_000_000))
         /// Its deadline has passed in the line.
         case isTooLate
     }
@@ -77,14 +80,14 @@ final class LongDecodes: Sendable {
     var runningCount: Int { state.withLock { $0.running } }
 
     private enum Entry {
-        case starts, waits(wakeAt: Instant?), isRefused
+        case starts, waits(wakeAt: Instant?), isRefused(Turn)
     }
 
     /// Has an image of this cost decoded, after those submitted before where it is a long one. `decode.take` is called
     /// once, unless the decode is removed before.
     func submit(_ decode: Decode, cost: Int) {
         guard cost >= Self.leastCost else {
-            if !jobs.submit(decode.urgency, { decode.take(.hasCome) }) { decode.take(.isRefused) }
+            if !jobs.submit(decode.urgency, { decode.take(.hasCome) }) { decode.take(.hasNoRoom) }
             return
         }
         let entry = state.withLock { state -> Entry in
@@ -92,23 +95,27 @@ final class LongDecodes: Sendable {
                 state.running += 1
                 return .starts
             }
-            guard state.waiting.count < capacity, hasTime(for: decode, state) else { return .isRefused }
+            guard state.waiting.count < capacity else { return .isRefused(.hasNoRoom) }
+            if let nanoseconds = excessiveWait(of: decode, state) {
+                return .isRefused(
+                    .isRefused(.waitTooLong(nanoseconds: nanoseconds, retryAfterNanoseconds: nanoseconds)))
+            }
             state.waiting.insert(decode, decode.urgency)
             return .waits(wakeAt: wakeTime(&state))
         }
         switch entry {
         case .starts: start(decode)
         case .waits(let wakeAt): arm(wakeAt)
-        case .isRefused: decode.take(.isRefused)
+        case .isRefused(let turn): decode.take(turn)
         }
     }
 
-    /// Whether the line is short enough, in time, for one more. A request's own work does not count, so that large requests
-    /// are welcome, and one for each worker of the line may always wait.
-    private func hasTime(for decode: Decode, _ state: State) -> Bool {
+    /// How long one more would wait where that is too long. A request's own work does not count, so that large requests are
+    /// welcome, and one for each worker of the line may always wait.
+    private func excessiveWait(of decode: Decode, _ state: State) -> Int64? {
         let others = state.waiting.elements.count { $0.owner != decode.owner }
-        return others < limit
-            || Double(others + state.running) * state.averageNanoseconds / Double(limit) <= Double(maxWaitNanoseconds)
+        let wait = Double(others + state.running) * state.averageNanoseconds / Double(limit)
+        return others < limit || wait <= Double(maxWaitNanoseconds) ? nil : Int64(wait)
     }
 
     /// Takes all that belongs to `owner` out of the line; no closure of it will be called.
@@ -125,7 +132,7 @@ final class LongDecodes: Sendable {
                 if let next = takeNext(after: clock.now().nanoseconds(since: begun)) { start(next) }
             }
             if isAccepted { return }
-            decode.take(.isRefused)
+            decode.take(.hasNoRoom)
             next = takeNext(after: nil)
         }
     }

@@ -34,8 +34,11 @@ struct ModelLoader: Sendable {
             farewell(entry.name, entry.version)
         }
         let runner = runner(model, files)
-        guard runner.warmUp(in: context.pool, scratch: context.scratch) else {
-            throw ModelLoadError.resultNotFinite(directory: entry.directory)
+        let warmUp = runner.warmUp(in: context.pool, scratch: context.scratch, clock: context.clock)
+        guard warmUp.isFinite else { throw ModelLoadError.resultNotFinite(directory: entry.directory) }
+        // Beside requests it says how busy the workers are, and not how fast.
+        if context.state == .loading {
+            runner.batcher.assume(nanosecondsPerElement: warmUp.computeNanoseconds)
         }
         let seconds = context.clock.now().seconds(since: start)
         return Loaded(runner: runner, weights: weights, seconds: seconds)

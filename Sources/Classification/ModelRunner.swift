@@ -61,16 +61,19 @@ final class ModelRunner: Sendable {
 
     /// Runs a picture of all values, so that no request is the first: the weights are in memory, a session is made.
     ///
-    /// - Returns: whether the result is finite.
-    func warmUp(in pool: WorkerPool, scratch: ThreadScratch) -> Bool {
+    /// - Returns: whether the result is finite, and how long it took to compute.
+    func warmUp(
+        in pool: WorkerPool, scratch: ThreadScratch, clock: any Clock
+    ) -> (isFinite: Bool, computeNanoseconds: Int64) {
         let plan = model.plan
         let picture = (0..<plan.inputHeight * plan.inputWidth * 3).map { UInt8(truncatingIfNeeded: $0 &* 31) }
-        let output = picture.withUnsafeBufferPointer { pixels in
+        return picture.withUnsafeBufferPointer { pixels in
             sessions.withSession {
-                $0.run([.rgb(pixels.baseAddress!)], wantsFeatures: false, in: pool, scratch: scratch)[0]
+                let start = clock.now()
+                let output = $0.run([.rgb(pixels.baseAddress!)], wantsFeatures: false, in: pool, scratch: scratch)[0]
+                return (output.logits.allSatisfy(\.isFinite), clock.now().nanoseconds(since: start))
             }
         }
-        return output.logits.allSatisfy(\.isFinite)
     }
 }
 

@@ -34,6 +34,15 @@ extension ServiceContext {
                             $0.milliseconds("max", nanoseconds: record.longestWaitNanoseconds)
                         }
                         $0.milliseconds("compute_ms", nanoseconds: record.computeNanoseconds)
+                        let way = record.longestWay
+                        $0.object("longest_ms") {
+                            $0.milliseconds("worker", nanoseconds: way.workerNanoseconds)
+                            $0.milliseconds("prepare", nanoseconds: way.preparationNanoseconds)
+                            $0.milliseconds("queue", nanoseconds: way.queueNanoseconds)
+                            $0.milliseconds("compute", nanoseconds: record.computeNanoseconds)
+                            $0.milliseconds(
+                                "total", nanoseconds: way.totalNanoseconds + record.computeNanoseconds)
+                        }
                     }
                 }
             }

@@ -48,7 +48,7 @@ extension ServiceContext {
             do throws(ServiceFailure) {
                 switch turn {
                 case .hasCome: try work(request)
-                case .isRefused: throw .queueFull(places: 1, retryAfterSeconds: 1)
+                case .isRefused(let refusal): throw ServiceFailure(refusal, places: 1, deadlineMicroseconds: nil)
                 case .isTooLate: throw .deadlinePassed(microseconds: schedule.deadlineMicroseconds ?? 0)
                 }
             } catch { self.refuse(error, request, responder, runner) }
@@ -109,8 +109,17 @@ extension ServiceContext {
     private func decode(
         _ body: [UInt8], _ coding: ContentCoding, _ responder: Responder
     ) throws(ServiceFailure) -> [UInt8] {
+        var asked = 0
         do throws(ContentCoding.Fault) {
-            return try coding.decode(body, maximum: settings.maxBodyBytes) { responder.hold($0) }
-        } catch { throw .coding(error) }
+            return try coding.decode(body, maximum: settings.maxBodyBytes) {
+                asked = $0
+                return responder.hold($0)
+            }
+        } catch { throw error == .noMemory ? noRoom(asked, responder) : .coding(error) }
+    }
+
+    /// Why a request is not granted so much memory beside its body.
+    func noRoom(_ bytes: Int, _ responder: Responder) -> ServiceFailure {
+        responder.couldHold(bytes) ? .coding(.noMemory) : .tooLargeToHold(limit: settings.maxHeldBytes)
     }
 }

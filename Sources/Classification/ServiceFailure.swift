@@ -9,6 +9,8 @@ enum ServiceFailure: Error, Equatable, Sendable {
     case emptyBody
     case badBody(reason: String)
     case tooManyImages(limit: Int)
+    /// The request would hold more alone than all of them may.
+    case tooLargeToHold(limit: Int)
     /// A tensor that the model does not take, or an output that it does not have.
     case badTensor(reason: String)
     case coding(ContentCoding.Fault)
@@ -36,14 +38,22 @@ enum ServiceFailure: Error, Equatable, Sendable {
     case resultNotFinite
 }
 
-/// What metrics call a refusal.
+/// What metrics and logs call a refusal.
 enum RejectionReason: String, CaseIterable {
+    /// No place in the queue.
     case queueFull = "queue_full"
+    /// What lies before would take too long.
+    case queueWait = "queue_wait"
+    /// Requests hold too many bytes.
+    case heldBytes = "held_bytes"
     case deadline
     case draining
     case tooLarge = "too_large"
     case badImage = "bad_image"
     case disconnected
+
+    /// Whether the service has refused what it could do at another time.
+    var isOverload: Bool { [.queueFull, .queueWait, .heldBytes].contains(self) }
 }
 
 extension ServiceFailure {
@@ -54,13 +64,14 @@ extension ServiceFailure {
         case .emptyBody: (.badRequest, "Empty body", nil)
         case .badBody: (.badRequest, "Malformed body", nil)
         case .tooManyImages: (.contentTooLarge, "Too many images", .tooLarge)
+        case .tooLargeToHold: (.contentTooLarge, "Request too large", .tooLarge)
         case .badTensor: (.badRequest, "Bad tensor", nil)
         case .coding(let fault):
             switch fault {
             case .unknown: (.unsupportedMediaType, "Unsupported content coding", nil)
             case .damaged, .truncated, .trailingBytes: (.badRequest, "Malformed content coding", nil)
             case .tooLong: (.contentTooLarge, "Body too large", .tooLarge)
-            case .noMemory: (.serviceUnavailable, "Overloaded", .queueFull)
+            case .noMemory: (.serviceUnavailable, "Overloaded", .heldBytes)
             }
         case .image(let error):
             switch error {
@@ -72,7 +83,8 @@ extension ServiceFailure {
             }
         case .unknownModel, .unknownVersion, .notLoaded, .defaultNotLoaded: (.notFound, "No such model", nil)
         case .loadFailed: (.unprocessableContent, "Model cannot be loaded", nil)
-        case .queueFull, .waitTooLong: (.serviceUnavailable, "Overloaded", .queueFull)
+        case .queueFull: (.serviceUnavailable, "Overloaded", .queueFull)
+        case .waitTooLong: (.serviceUnavailable, "Overloaded", .queueWait)
         case .deadlineUnmeetable: (.serviceUnavailable, "Deadline cannot be met", .deadline)
         case .deadlinePassed: (.gatewayTimeout, "Deadline passed", .deadline)
         case .notReady: (.serviceUnavailable, "Not ready", nil)
@@ -96,6 +108,8 @@ extension ServiceFailure {
         case .emptyBody: "the body is empty; send an image, a multipart form or JSON"
         case .badBody(let reason): reason
         case .tooManyImages(let limit): "more than the limit of \(limit) images a request"
+        case .tooLargeToHold(let limit):
+            "the request with what it is decoded to takes more than the limit of \(limit) bytes for all requests together"
         case .badTensor(let reason): reason
         case .coding(let fault): fault.description
         case .image(let error): error.description
@@ -135,17 +149,18 @@ extension ServiceFailure {
     ///
     /// - Parameter image: which of several images has failed.
     func response(to request: RequestReference, image: Int? = nil, stages: [Stage] = []) -> Response {
-        let (status, title, _) = presentation
+        let (status, title, reason) = presentation
         let text = image.map { "image \($0): \(detail)" } ?? detail
         let (contentType, body) = serviceErrorBody(
             ErrorDescription(status: status, title: title, detail: text, requestID: request.id, path: request.path))
         var response = Response(status: status, contentType: contentType, body: body, stages: stages)
+        response.reason = reason?.rawValue ?? recordWord(title)
         if case .coding(.unknown) = self { response.fields[.acceptEncoding] = ContentCoding.accepted }
         if let seconds = retryAfterSeconds {
             // Whole seconds, rounded up, at least one; the exact value beside it, once a batch has told it.
             response.fields[.retryAfter] = String(max(1, Int(seconds.rounded(.up))))
             if seconds > 0 {
-                response.fields[HTTPField.Name("Retry-After-Ms")!] = String(Int((seconds * 1000).rounded(.up)))
+                response.fields[.retryAfterMilliseconds] = String(Int((seconds * 1000).rounded(.up)))
             }
         }
         return response

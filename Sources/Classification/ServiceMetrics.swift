@@ -55,6 +55,7 @@ final class ServiceMetrics: Sendable {
     private let durationFamily: Family<Histogram>
     private let stageDurations: [String: Histogram]
     private let rejections: [RejectionReason: Counter]
+    private let rejected: @Sendable (RejectionReason) -> Void
     private let inflight: Gauge
     private let handshakes: [HandshakeResult: Counter]
     let batchSize: Family<Histogram>
@@ -70,8 +71,12 @@ final class ServiceMetrics: Sendable {
     let lostAccessLines: Counter
     let traces: TraceMetrics
 
-    init(build: BuildInformation, isa: String) {
+    /// - Parameter rejected: told of each refusal. Called on event loops and workers: must not block.
+    init(
+        build: BuildInformation, isa: String, rejected: @escaping @Sendable (RejectionReason) -> Void = { _ in }
+    ) {
         self.build = build
+        self.rejected = rejected
         let requestFamily = registry.counter(
             "swiftlet_requests_total", "Requests answered, by route and status code.", labels: ["route", "code"])
         let durationFamily = registry.histogram(
@@ -162,7 +167,10 @@ final class ServiceMetrics: Sendable {
         registry.gauge("swiftlet_compute_threads", "Threads that decode and compute.").with().set(count)
     }
 
-    func reject(_ reason: RejectionReason) { rejections[reason]!.increment() }
+    func reject(_ reason: RejectionReason) {
+        rejections[reason]!.increment()
+        rejected(reason)
+    }
 
     func reject(_ failure: ServiceFailure) {
         if let reason = failure.presentation.reason { reject(reason) }
@@ -170,12 +178,7 @@ final class ServiceMetrics: Sendable {
 
     /// What the server itself refused.
     func reject(_ rejection: ServerRejection) {
-        switch rejection {
-        case .disconnected: reject(RejectionReason.disconnected)
-        case .malformed(let error) where error.status == .contentTooLarge: reject(RejectionReason.tooLarge)
-        case .tooManyBytesHeld: reject(RejectionReason.queueFull)
-        case .malformed, .plainText, .headTimeout, .bodyTimeout: break
-        }
+        if let reason = RejectionReason(rawValue: rejection.reason) { reject(reason) }
     }
 }
 

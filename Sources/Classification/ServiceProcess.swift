@@ -61,7 +61,8 @@ public final class ServiceProcess: Sendable {
         do throws(SocketError) {
             let limit = try DescriptorLimit.raise(to: wanted)
             guard limit < wanted else { return }
-            logger.warning("fewer descriptors than maxConnections needs", metadata: ["descriptors": "\(limit)"])
+            logger.warning(
+                "fewer descriptors than maxConnections needs", metadata: ["descriptors": .stringConvertible(limit)])
         } catch { logger.warning("cannot raise the limit of descriptors", metadata: ["error": "\(error)"]) }
     }
 
@@ -89,7 +90,15 @@ public final class ServiceProcess: Sendable {
         }
         service.reopenLogs()
         service.reloadCredentials()
-        service.reloadModels { [self] in queue.async { [self] in tellReady() } }
+        service.models.request(.reload) { [self] failure in
+            if let failure {
+                logger.error(
+                    "models not reloaded, or not all; what was loaded stays", metadata: ["error": "\(failure.detail)"])
+            } else {
+                logger.info("models reloaded", metadata: ["models": "\(service.modelNames)"])
+            }
+            queue.async { [self] in tellReady() }
+        }
     }
 
     private func receivedSignal() {
@@ -97,7 +106,7 @@ public final class ServiceProcess: Sendable {
         case .serving:
             phase.withLock { $0 = .delaying }
             let seconds = service.settings.drainDelaySeconds
-            logger.info("draining", metadata: ["delay_seconds": "\(seconds)"])
+            logger.info("draining", metadata: ["delay_seconds": .stringConvertible(seconds)])
             tell(.stopping)
             service.beginDrain()
             queue.asyncAfter(deadline: .now() + .seconds(seconds)) { [self] in finish() }
@@ -115,7 +124,7 @@ public final class ServiceProcess: Sendable {
         let limit = service.settings.drainTimeoutSeconds
         queue.asyncAfter(deadline: .now() + .seconds(limit)) { [self] in
             say("drain not finished after \(limit) s: requests in flight are lost")
-            service.flushWatchers()
+            service.loseRequests()
             say.exit(1)
         }
         service.finishDrain { [self] report in

@@ -194,8 +194,9 @@ extension Setting {
             "The longest request body. 16 MiB holds any phone's photo, or several."),
         Setting(
             "maxHeldBytes", .integer(\.maxHeldBytes, positive),
-            "Bytes of all requests' bodies together, while they are read and answered; beyond that 503. Sixteen of the "
-                + "longest, or some thousand photos."),
+            "Bytes of all requests' bodies together, while they are read and answered; beyond that 503, and 413 for a "
+                + "request that is more alone. Sixteen of the longest, or some thousand photos. Less than `maxBodyBytes` "
+                + "is a warning at the start."),
         Setting(
             "maxImagesPerRequest", .integer(\.maxImagesPerRequest, count),
             "Images in one request. 64 keep a request shorter than a second or two."),

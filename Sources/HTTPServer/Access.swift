@@ -1,5 +1,4 @@
 import HTTPTypes
-import Transport
 
 /// Who may use a route.
 public enum RouteAccess: Sendable, Equatable, CaseIterable {
@@ -17,15 +16,13 @@ public struct AccessQuestion: Sendable {
     public var fields: HTTPFields
     /// What the client calls the server, by `Host` or in the target: a host and perhaps a port.
     public var authority: String?
-    public var peer: SocketAddress?
-    public var client: Client
+    public var origin: RequestOrigin
 
-    public init(access: RouteAccess, fields: HTTPFields, authority: String?, peer: SocketAddress?, client: Client) {
+    public init(access: RouteAccess, fields: HTTPFields, authority: String?, origin: RequestOrigin) {
         self.access = access
         self.fields = fields
         self.authority = authority
-        self.peer = peer
-        self.client = client
+        self.origin = origin
     }
 }
 

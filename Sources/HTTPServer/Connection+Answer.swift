@@ -44,24 +44,32 @@ extension Connection {
         }
         if carriesBody { state.output.append(body: response.body) }
         note(
-            exchange, status: response.status, stages: stages, bodyBytes: carriesBody ? response.body.count : 0,
-            response.note)
+            exchange, status: response.status, reason: response.reason, stages: stages,
+            bodyBytes: carriesBody ? response.body.count : 0, response.note)
+    }
+
+    /// Tells the records of a request that will have no answer.
+    func giveUp(_ exchange: Exchange, for rejection: ServerRejection) {
+        context.noteRejection(rejection)
+        note(exchange, status: rejection.status, reason: rejection.reason)
     }
 
     /// Tells the records of an answer that has been written, or that nobody waits for any more.
     ///
     /// - Parameter bodyBytes: of the answer.
     func note(
-        _ exchange: Exchange, status: HTTPResponse.Status, stages: [Stage], bodyBytes: Int,
-        _ note: (any AnyObject & Sendable)?
+        _ exchange: Exchange, status: HTTPResponse.Status, reason: String?, stages: [Stage] = [], bodyBytes: Int = 0,
+        _ note: (any AnyObject & Sendable)? = nil
     ) {
         let summary = exchange.summary
+        let isError = status.code >= 400
         context.noteAnswer(
             RequestRecord(
                 route: summary.label, method: summary.method, status: status.code,
+                reason: isError ? reason ?? recordWord(status.reasonPhrase) : nil,
                 seconds: context.clock.now().seconds(since: exchange.received), stages: stages,
                 requestID: summary.requestID, received: exchange.received, path: summary.path,
-                client: summary.client,
+                origin: summary.origin,
                 keyName: summary.keyName, traceParent: summary.traceParent, bodyBytes: exchange.bodyBytes,
                 answerBytes: bodyBytes, note: note),
             wasStarted: exchange.pending != nil)

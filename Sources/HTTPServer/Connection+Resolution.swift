@@ -21,7 +21,7 @@ extension Connection {
             return ResolvedHead(summary: summary, destination: .answer(answer(without: match, head, summary)))
         }
         let keyName: String?
-        switch decision(endpoint, head, summary.client) {
+        switch decision(endpoint, head, summary.origin) {
         case .granted(let name): keyName = name
         case .refused(let refusal):
             summary.keyName = refusal.keyName
@@ -31,8 +31,8 @@ extension Connection {
         summary.keyName = keyName
         let request = Request(
             method: head.method, path: target.path, parameters: parameters, query: target.query, fields: head.fields,
-            authority: head.authority, body: [], peer: peer, client: summary.client, keyName: keyName,
-            received: received, readDone: readDone, id: summary.requestID)
+            authority: head.authority, body: [], origin: summary.origin, keyName: keyName, received: received,
+            readDone: readDone, id: summary.requestID)
         return ResolvedHead(summary: summary, destination: destination(endpoint, request, head.framing, summary))
     }
 
@@ -51,19 +51,18 @@ extension Connection {
             label: Router.unmatchedLabel, method: head.method, path: String(head.target.prefix { $0 != "?" }),
             requestID: owner.requestIDs.id(for: head.fields),
             crossOriginFields: acceptor.listener.crossOrigin?.fields(for: head.fields),
-            client: acceptor.listener.trustedProxies.client(
-                of: head.fields, peer: peer, isSecure: acceptor.listener.tls != nil),
+            origin: RequestOrigin(peer: peer, proxies: acceptor.listener.trustedProxies, fields: head.fields),
             traceParent: head.fields[Self.traceParent])
     }
 
     /// Source: W3C Trace Context, §3.2.
     private static let traceParent = HTTPField.Name("traceparent")!
 
-    private func decision(_ endpoint: Router.Endpoint, _ head: RequestHead, _ client: Client) -> AccessDecision {
+    private func decision(_ endpoint: Router.Endpoint, _ head: RequestHead, _ origin: RequestOrigin) -> AccessDecision {
         guard let authorizer = acceptor.listener.authorizer else { return .granted(keyName: nil) }
         return authorizer(
             AccessQuestion(
-                access: endpoint.access, fields: head.fields, authority: head.authority, peer: peer, client: client))
+                access: endpoint.access, fields: head.fields, authority: head.authority, origin: origin))
     }
 
     /// Who answers a request that may be made, or the refusal of its body.

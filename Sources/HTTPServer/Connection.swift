@@ -263,10 +263,30 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     private func refuse(_ rejection: ServerRejection, _ now: Instant) {
         context.noteRejection(rejection)
+        let exchange = exchangeOfRest(now)
+        self.exchange = exchange
+        let fields: HTTPFields =
+            rejection.status == .serviceUnavailable ? [.retryAfter: "1", .retryAfterMilliseconds: "1000"] : [:]
+        var response = errorResponse(rejection.status, rejection.detail, fields: fields, exchange.summary)
+        response.reason = rejection.reason
+        finish(response, now)
+    }
+
+    /// For a request that has not come as a whole, and will not be read further.
+    private func exchangeOfRest(_ now: Instant) -> Exchange {
         let summary = resolved.take()?.summary ?? summary(ofRefused: state.refusedHead)
-        exchange = Exchange(summary: summary, received: state.requestStarted, readDone: now)
-        let fields: HTTPFields = rejection.status == .serviceUnavailable ? [.retryAfter: "1"] : [:]
-        finish(errorResponse(rejection.status, rejection.detail, fields: fields, summary), now)
+        return Exchange(summary: summary, received: state.requestStarted, readDone: now)
+    }
+
+    /// Tells the records of a request that the end of the process leaves without an answer.
+    func loseRequest() {
+        loop.preconditionOnLoop()
+        guard !isClosed else { return }
+        if let exchange = exchange.take() {
+            giveUp(exchange, for: .drainTimeout)
+        } else if state.isReadingRequest {
+            giveUp(exchangeOfRest(context.clock.now()), for: .drainTimeout)
+        }
     }
 
     /// Has a complete request answered.
@@ -290,7 +310,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             context.noteStart(exchange.summary.label)
             request.body = incoming.body
             request.readDone = incoming.readDone
-            handler(request, Responder(pending, context: context))
+            handler(request, Responder(pending, bodyBytes: incoming.body.capacity, context: context))
             if let answer = pending.handlerReturned() { finish(answer, context.clock.now()) }
         }
     }
@@ -312,7 +332,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 pending.cancel()
             }
             pending.detach()
-            note(exchange, status: ServerRejection.disconnected.status, stages: [], bodyBytes: 0, nil)
+            note(
+                exchange, status: ServerRejection.disconnected.status, reason: ServerRejection.disconnected.reason)
         }
         // The sources hold the connection, and with it the descriptor, until they are done with it.
         receiving?.cancel { [self] in receiving = nil }

@@ -54,6 +54,10 @@ struct ConnectionState {
     private var outputProgressed: Instant
 
     init(configuration: ServerConfiguration, isSecure: Bool = false, now: Instant) {
+        var configuration = configuration
+        // A longer body could never be held.
+        configuration.parser.maximumBodyBytes = min(
+            configuration.parser.maximumBodyBytes, configuration.maximumHeldBytes)
         self.configuration = configuration
         if isSecure { phase = .handshaking }
         parser = RequestParser(configuration: configuration.parser)
@@ -88,6 +92,9 @@ struct ConnectionState {
         if phase == .handshaking { return !hasBegunHandshake }
         return phase == .reading && !parser.hasStarted && backlogCount == 0 && output.isEmpty
     }
+
+    /// Whether a request has begun to come and is not there as a whole.
+    var isReadingRequest: Bool { phase == .reading && parser.hasStarted }
 
     /// Whether nobody waits for anything: it is idle, or has been refused and is only sending the rest of its body.
     var isExpendable: Bool { isIdle || phase == .discarding && output.isEmpty }
@@ -188,7 +195,10 @@ struct ConnectionState {
     /// All connections together hold too much: gives up the body that is being read, or else a connection that pipelines.
     mutating func holdsTooMuch() -> ConnectionAction? {
         if phase == .reading, isReadingBody {
-            return refuse(.tooManyBytesHeld(maximum: configuration.maximumHeldBytes))
+            let maximum = configuration.maximumHeldBytes
+            // By itself, repeating it would not help.
+            let isAlone = parser.bodyMemoryBytes > maximum
+            return refuse(isAlone ? .bodyTooLargeToHold(maximum: maximum) : .tooManyBytesHeld(maximum: maximum))
         }
         return backlogCount > 0 ? close() : nil
     }

@@ -1,3 +1,4 @@
+import HTTP
 import HTTPTypes
 
 /// The codings in which bodies come and go.
@@ -28,9 +29,7 @@ public enum ContentCoding: String, Sendable, CaseIterable {
     public static func ofBody(_ fields: HTTPFields) throws(Fault) -> ContentCoding? {
         guard let value = fields[.contentEncoding] else { return nil }
         var coding: ContentCoding?
-        for element in value.split(separator: ",") {
-            let name = trimmed(element)
-            if name.isEmpty || name == "identity" { continue }
+        for name in value.lowercased().listElements where name != "identity" {
             guard coding == nil, let known = named(name) else { throw .unknown(value) }
             coding = known
         }
@@ -44,13 +43,15 @@ public enum ContentCoding: String, Sendable, CaseIterable {
         guard let value = fields[.acceptEncoding] else { return nil }
         var weights: [ContentCoding: Double] = [:]
         var others = 0.0
-        for element in value.split(separator: ",").prefix(32) {
-            let parts = element.split(separator: ";", omittingEmptySubsequences: false).map(trimmed)
-            var weight = 1.0
-            for parameter in parts.dropFirst() where parameter.hasPrefix("q=") {
-                weight = Double(parameter.dropFirst(2)) ?? 0
+        for element in value.listElements.prefix(32) {
+            // What is no `name;q=…` asks for nothing.
+            guard let asked = ParameterizedValue(element) else { continue }
+            let weight = asked.parameter("q").map { Double($0) ?? 0 } ?? 1
+            if asked.value == "*" {
+                others = weight
+            } else if let coding = named(asked.value) {
+                weights[coding] = weight
             }
-            if parts[0] == "*" { others = weight } else if let coding = named(parts[0]) { weights[coding] = weight }
         }
         let best = allCases.map { (coding: $0, weight: weights[$0] ?? others) }.max { $0.weight < $1.weight }
         guard let best, best.weight > 0 else { return nil }
@@ -61,13 +62,6 @@ public enum ContentCoding: String, Sendable, CaseIterable {
     private static func named(_ name: String) -> ContentCoding? {
         // Source: RFC 9110 §8.4.1.3.
         name == "x-gzip" ? .gzip : ContentCoding(rawValue: name)
-    }
-
-    private static func trimmed(_ text: Substring) -> String {
-        let blank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        var text = text.drop(while: blank)
-        while let last = text.last, blank(last) { text.removeLast() }
-        return text.lowercased()
     }
 }
 

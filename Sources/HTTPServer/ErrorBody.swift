@@ -19,6 +19,9 @@ public struct ErrorDescription: Sendable {
     }
 }
 
+/// An error's title as a word for the records: `Bad Request` is `bad_request`.
+public func recordWord(_ title: String) -> String { title.lowercased().replacing(" ", with: "_") }
+
 /// Makes the body of an error's answer.
 public typealias ErrorBody = @Sendable (ErrorDescription) -> (contentType: String, body: [UInt8])
 

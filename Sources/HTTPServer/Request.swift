@@ -1,7 +1,6 @@
 import HTTP
 import HTTPTypes
 import Parallelism
-import Transport
 
 /// A request as its handler sees it.
 public struct Request: Sendable {
@@ -15,8 +14,7 @@ public struct Request: Sendable {
     public var fields: HTTPFields
     public var authority: String?
     public var body: [UInt8]
-    public var peer: SocketAddress?
-    public var client = Client()
+    public var origin: RequestOrigin
     /// The name of the key that let it in, where one was needed.
     public var keyName: String?
     /// When its first byte was read.
@@ -37,6 +35,8 @@ public struct Response: Sendable {
     public var body: [UInt8]
     /// For `Server-Timing` and the records; `read` is added before them.
     public var stages: [Stage]
+    /// Why it is an error, for the records; where there is none, they make one of the status.
+    public var reason: String?
     /// What the handler wants to find in the record again.
     public var note: (any AnyObject & Sendable)?
 
@@ -54,6 +54,11 @@ public struct Response: Sendable {
     ) {
         self.init(status: status, fields: [.contentType: contentType], body: body, stages: stages)
     }
+}
+
+extension HTTPField.Name {
+    /// `Retry-After` exactly. Units: milliseconds.
+    public static let retryAfterMilliseconds = HTTPField.Name("Retry-After-Ms")!
 }
 
 /// What a route says to a request of which only the head has been read.

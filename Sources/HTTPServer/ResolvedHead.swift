@@ -10,7 +10,7 @@ struct RequestSummary {
     var requestID: String
     /// For pages of other origins; nil where none are let in.
     var crossOriginFields: HTTPFields?
-    var client: Client
+    var origin: RequestOrigin
     /// The field `traceparent`, whatever it holds.
     var traceParent: String?
     /// The name of the key that let it in, where one was needed.

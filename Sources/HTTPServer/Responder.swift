@@ -7,10 +7,13 @@ import Synchronization
 public final class Responder: Sendable {
     private let pending: PendingAnswer
     private let context: ServerContext
+    private let bodyBytes: Int
     private let heldBytes = Atomic(0)
 
-    init(_ pending: PendingAnswer, context: ServerContext) {
+    /// - Parameter bodyBytes: the memory of the request's body, which its connection counts.
+    init(_ pending: PendingAnswer, bodyBytes: Int, context: ServerContext) {
         self.pending = pending
+        self.bodyBytes = bodyBytes
         self.context = context
     }
 
@@ -32,6 +35,11 @@ public final class Responder: Sendable {
         }
         heldBytes.wrappingAdd(bytes, ordering: .relaxed)
         return true
+    }
+
+    /// Whether `hold` could grant that if no other request held anything: otherwise repeating the request is of no use.
+    public func couldHold(_ bytes: Int) -> Bool {
+        bytes <= context.configuration.maximumHeldBytes - bodyBytes - heldBytes.load(ordering: .relaxed)
     }
 
     private func letGo() {

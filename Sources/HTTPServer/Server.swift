@@ -1,3 +1,4 @@
+import Dispatch
 import Logging
 import Parallelism
 import Transport
@@ -8,6 +9,8 @@ import Transport
 public final class Server: Sendable {
     private let context: ServerContext
     private let running = Lock<Running?>(nil)
+    /// Set while finishing a drain.
+    private let finishing = Lock<[ServerLoop]>([])
 
     private let listeners: [Listener]
 
@@ -96,6 +99,7 @@ public final class Server: Sendable {
         beginDrain()
         guard let running = running.withLock({ $0.take() }) else { preconditionFailure("not running") }
         let (context, loops, acceptors) = (context, running.loops, running.acceptors)
+        finishing.withLock { $0 = loops }
         let stillListening = Lock(acceptors.count)
         let tally = Lock((counted: 0, inFlight: 0, finished: 0))
         let finishLoop: @Sendable (ServerLoop) -> Void = { loop in
@@ -131,6 +135,20 @@ public final class Server: Sendable {
                 }
             }
         }
+    }
+
+    /// Tells the records of all requests that a drain has not come to answer, and calls `completion` on a thread of its own
+    /// choice. Whoever has the time of a drain end by this ends the process.
+    public func loseRequests(_ completion: @escaping @Sendable () -> Void) {
+        let told = DispatchGroup()
+        for loop in finishing.withLock({ $0 }) {
+            told.enter()
+            loop.loop.execute {
+                loop.loseRequests()
+                told.leave()
+            }
+        }
+        told.notify(queue: .global(), execute: completion)
     }
 
     /// Looks at all deadlines now, for tests with a clock of their own.

@@ -99,6 +99,11 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
         settle()
     }
 
+    /// Tells the records of all requests that have no answer yet, as the process is about to end.
+    func loseRequests() {
+        for connection in connections { connection.loseRequest() }
+    }
+
     /// While finishing: closes the idle connections once they are all that is left.
     func settle() {
         guard onEmpty != nil, !isSettling else { return }

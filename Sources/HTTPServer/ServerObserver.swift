@@ -12,17 +12,22 @@ public enum ServerRejection: Error, Equatable, Sendable {
     case bodyTimeout
     /// The bodies of all requests together have reached their limit.
     case tooManyBytesHeld(maximum: Int)
+    /// A request's body would go beyond that limit alone.
+    case bodyTooLargeToHold(maximum: Int)
     /// The client went away before its answer.
     case disconnected
+    /// The drain's time was over before there was an answer.
+    case drainTimeout
 
-    /// The status that answers it; 499 is for the records alone.
+    /// The status that answers it; 499, where nobody is answered, is for the records alone.
     public var status: HTTPResponse.Status {
         switch self {
         case .malformed(let error): error.status
         case .plainText: .badRequest
         case .headTimeout, .bodyTimeout: .requestTimeout
         case .tooManyBytesHeld: .serviceUnavailable
-        case .disconnected: HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request")
+        case .bodyTooLargeToHold: .contentTooLarge
+        case .disconnected, .drainTimeout: HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request")
         }
     }
 
@@ -34,7 +39,24 @@ public enum ServerRejection: Error, Equatable, Sendable {
         case .headTimeout: "The header section took too long."
         case .bodyTimeout: "The body took too long."
         case .tooManyBytesHeld(let maximum): "The requests being read and answered hold the limit of \(maximum) bytes."
+        case .bodyTooLargeToHold(let maximum):
+            "The body takes more memory than the limit of \(maximum) bytes for all requests together."
         case .disconnected: "The client closed the connection."
+        case .drainTimeout: "The server ended before there was an answer."
+        }
+    }
+
+    /// What the records call it.
+    public var reason: String {
+        switch self {
+        case .malformed(.bodyTooLarge), .bodyTooLargeToHold: "too_large"
+        case .malformed(let error): recordWord(error.status.reasonPhrase)
+        case .plainText: "plain_text"
+        case .headTimeout: "head_timeout"
+        case .bodyTimeout: "body_timeout"
+        case .tooManyBytesHeld: "held_bytes"
+        case .disconnected: "disconnected"
+        case .drainTimeout: "drain_timeout"
         }
     }
 }
@@ -45,6 +67,8 @@ public struct RequestRecord: Sendable {
     public var route: String
     public var method: HTTPRequest.Method
     public var status: Int
+    /// Why the status is an error, in a word that names no value of the request's; nil where it is none.
+    public var reason: String?
     /// From the first byte to the answer's being ready to send.
     public var seconds: Double
     public var stages: [Stage]
@@ -53,8 +77,7 @@ public struct RequestRecord: Sendable {
     public var received = Instant(nanoseconds: 0)
     /// As it was sent, without the query; empty where the request line was not read.
     public var path = ""
-    /// Whom it comes from, as far as trusted proxies tell.
-    public var client = Client()
+    public var origin = RequestOrigin()
     /// The name of the key that let it in, where one was needed.
     public var keyName: String?
     /// The field `traceparent`, whatever it holds.

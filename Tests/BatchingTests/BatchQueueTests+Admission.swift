@@ -39,6 +39,23 @@ extension BatchQueueTests {
         #expect(queue.nanosecondsUntilEmpty(elsewhere: elsewhere) == 50_000_000)
     }
 
+    @Test func takesAnAssumptionUntilABatchHasTold() throws {
+        var queue = BatchQueue<Int>(
+            configuration: BatcherConfiguration(maxBatchSize: 1, maxQueueWaitMilliseconds: 100, workerCount: 1))
+        queue.assume(nanosecondsPerElement: 40_000_000)
+        #expect(queue.nanosecondsUntilEmpty(elsewhere: PendingWork()) == 40_000_000)
+        var ids: [UInt64] = []
+        for _ in 0..<3 { ids.append(try queue.reserve(1, deadline: nil, now: start)) }
+        #expect(throws: ReservationRefusal.waitTooLong(nanoseconds: 120_000_000, retryAfterNanoseconds: 120_000_000)) {
+            try queue.reserve(1, deadline: nil, now: start)
+        }
+        _ = queue.enqueue(0, reservation: ids[0], canRunHere: true, now: start)
+        // Not an average with what was assumed.
+        _ = queue.endBatch(record(size: 1, milliseconds: 10), now: start)
+        #expect(queue.batchNanosecondsPerElement == 10_000_000)
+        for _ in 0..<8 { _ = try queue.reserve(1, deadline: nil, now: start) }
+    }
+
     // MARK: The wait of what is let in
 
     /// A queue with one worker and elements of 10 ms, which lets in what waits up to 100 ms.

@@ -88,6 +88,23 @@ struct BatcherTests {
             ])
     }
 
+    @Test func remembersTheLongestWayToABatch() throws {
+        let bench = Bench(batch: 2, delay: 1_000_000)
+        let reservation = try bench.batcher.reserve(places: 2)
+        #expect(
+            reservation.enqueue(0, workerNanoseconds: 5, preparationNanoseconds: 3_000_000, canRunBatch: false))
+        bench.state.withLock { $0.now = $0.now.advanced(byNanoseconds: 1_000_000) }
+        #expect(
+            reservation.enqueue(
+                1, workerNanoseconds: 4_000_000, preparationNanoseconds: 2_000_000, canRunBatch: true))
+        let record = try #require(bench.batcher.recentBatches.last)
+        #expect(
+            record.longestWay
+                == ElementWay(
+                    workerNanoseconds: 4_000_000, preparationNanoseconds: 2_000_000, queueNanoseconds: 0))
+        #expect(record.longestWay.totalNanoseconds == 6_000_000 && record.longestWaitNanoseconds == 1_000_000)
+    }
+
     @Test func neverRunsABatchOnAThreadThatMustNotBeHeldUp() throws {
         let bench = Bench(batch: 1)
         let reservation = try bench.batcher.reserve(places: 2)

@@ -163,10 +163,11 @@ extension AccessQuestion {
         _ access: RouteAccess, _ fields: HTTPFields, authority: String? = nil, peer: SocketAddress,
         isProxied: Bool = false
     ) {
-        let identity = Client.Identity.address(isProxied ? SocketAddress.loopback.address : peer.address)
+        let proxies = TrustedProxies(isProxied ? [AddressRange(peer.host)!] : [])
+        let told: HTTPFields = isProxied ? [HTTPField.Name("X-Forwarded-For")!: "127.0.0.1"] : [:]
         self.init(
-            access: access, fields: fields, authority: authority, peer: peer,
-            client: Client(identity: identity, isSecure: false, isProxied: isProxied))
+            access: access, fields: fields, authority: authority,
+            origin: RequestOrigin(peer: peer, proxies: proxies, fields: told))
     }
 }
 

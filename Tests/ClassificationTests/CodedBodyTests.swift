@@ -29,6 +29,17 @@ struct CodedBodyTests {
         #expect(try response.decoded(ClassifyAnswer.self).results.count == 2)
     }
 
+    /// It could never be let in, so trying again is not advised.
+    @Test(arguments: targets) func refusesWhatHeldAloneWouldBeTooMuch(target: String) throws {
+        let test = try TestService { $0.maxHeldBytes = 1 << 20 }
+        defer { test.stop() }
+        let bomb = try #require(ContentCoding.gzip.encode([UInt8](repeating: 32, count: 4 << 20)))
+        let refused = try test.exchange(
+            "POST", target, fields: fields(target, ("Content-Encoding", "gzip")), body: bomb)
+        #expect(refused.status == 413 && refused["retry-after"] == nil && refused.text.contains("1048576"))
+        #expect(try test.metrics().rejections("too_large") == 1)
+    }
+
     @Test func theHeaderLengthCountsDecodedBytes() throws {
         let test = try TestService()
         defer { test.stop() }
@@ -111,13 +122,34 @@ struct CodedBodyTests {
         defer { test.stop() }
         let large = try #require(ContentCoding.gzip.encode([UInt8](repeating: 32, count: 200_000)))
         let refused = try test.classify(large, fields: [("Content-Encoding", "gzip")])
-        #expect(refused.status == 503 && refused["retry-after"] == "1")
+        #expect(refused.status == 413 && refused["retry-after"] == nil && refused.text.contains("150000"))
         // Nothing of it stays counted.
         for _ in 0..<10 {
             let small = try #require(
                 ContentCoding.gzip.encode(Upload.jpeg("420") + [UInt8](repeating: 0, count: 50_000)))
             #expect(try test.classify(small, fields: [("Content-Encoding", "gzip")]).status == 200)
         }
+    }
+
+    /// Then it is worth trying again.
+    @Test func refusesForNowWhatOthersLeaveNoRoomFor() throws {
+        let test = try TestService { $0.maxHeldBytes = 300_000 }
+        defer { test.stop() }
+        let sending = try test.client()
+        try sending.send("POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n")
+        try sending.send([UInt8](repeating: 0, count: 199_999))
+        let large = try #require(
+            ContentCoding.gzip.encode(Upload.jpeg("420") + [UInt8](repeating: 32, count: 200_000)))
+        // Once the other's bytes have been read.
+        #expect(
+            try eventually {
+                let refused = try test.classify(large, fields: [("Content-Encoding", "gzip")])
+                return refused.status == 503 && refused["retry-after"] == "1" && refused["retry-after-ms"] == "1000"
+            })
+        #expect(try #require(test.metrics().rejections("held_bytes")) == 1)
+        try sending.send([0])
+        #expect(try sending.receive().status == 415)
+        #expect(try test.classify(large, fields: [("Content-Encoding", "gzip")]).status == 200)
     }
 
     @Test func tensorsInJSONCountAmongTheBytesHeld() throws {
@@ -130,7 +162,7 @@ struct CodedBodyTests {
         }
         // 9 kB of text, and 3 or 12 kB of numbers.
         let refused = try infer("FP32", "[1,3,32,32]")
-        #expect(refused.status == 503 && refused["retry-after"] == "1")
+        #expect(refused.status == 413 && refused["retry-after"] == nil && refused.text.contains("15000"))
         for _ in 0..<10 { #expect(try infer("UINT8", "[1,32,32,3]").status == 200) }
     }
 }

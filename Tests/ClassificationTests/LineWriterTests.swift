@@ -115,6 +115,20 @@ struct LineWriterTests {
         #expect(entries.allSatisfy { $0.time.utf8.count == 24 && $0.time.hasSuffix("Z") })
     }
 
+    @Test func writesNumbersAsNumbersAndTextAsText() {
+        let entry = LogFormat.json(
+            .info, "m",
+            [
+                "a": .stringConvertible(-12), "b": .stringConvertible(UInt64.max), "c": .stringConvertible(0.25),
+                "d": .stringConvertible(1e-7), "e": .stringConvertible(Double.nan), "f": "0012", "g": "1e5",
+                "h": "\(7)", "i": .stringConvertible("8"), "j": .dictionary(["k": .stringConvertible(9)]),
+            ])
+        #expect(
+            entry.hasSuffix(
+                #""message":"m","metadata":{"a":-12,"b":18446744073709551615,"c":0.25,"d":1e-07,"e":"nan","f":"0012","#
+                    + #""g":"1e5","h":"7","i":"8","j":{"k":9}}}"#), "\(entry)")
+    }
+
     @Test(
         arguments: [
             ("word", "word"), ("[\"a\", \"b\"]", #""[\"a\", \"b\"]""#), ("two words", "\"two words\""), ("", "\"\""),

@@ -78,8 +78,11 @@ struct LongDecodesTests {
         let (first, second) = (Owner(), Owner())
         for name in ["runs", "waits", "own"] { line.submit(name, owner: first, holding: first) }
         line.submit("late", owner: second, holding: second)
-        #expect(line.has(["late": .isRefused]))
-        line.finish(expecting: ["runs": .hasCome, "waits": .hasCome, "own": .hasCome, "late": .isRefused])
+        // One runs and two wait.
+        let late = LongDecodes.Turn.isRefused(
+            .waitTooLong(nanoseconds: 600_000_000, retryAfterNanoseconds: 600_000_000))
+        #expect(line.has(["late": late]))
+        line.finish(expecting: ["runs": .hasCome, "waits": .hasCome, "own": .hasCome, "late": late])
     }
 
     @Test func keepsNothingOfWhoHasLeft() {
@@ -127,9 +130,9 @@ struct LongDecodesTests {
         let owner = Owner()
         for name in ["running", "waits", "waits too", "too many"] { line.submit(name, owner: owner, holding: owner) }
         #expect(line.decodes.waitingCount == 2)
-        #expect(line.has(["too many": .isRefused]))
+        #expect(line.has(["too many": .hasNoRoom]))
         line.finish(
-            expecting: ["running": .hasCome, "waits": .hasCome, "waits too": .hasCome, "too many": .isRefused])
+            expecting: ["running": .hasCome, "waits": .hasCome, "waits too": .hasCome, "too many": .hasNoRoom])
     }
 
     // MARK: In the service

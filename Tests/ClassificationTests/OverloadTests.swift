@@ -1,3 +1,5 @@
+import Batching
+import Parallelism
 import TestSupport
 import Testing
 
@@ -6,7 +8,8 @@ import Testing
 /// Full queues, deadlines, and clients that leave.
 struct OverloadTests {
     @Test func refusesWhatHasNoPlace() throws {
-        let test = try TestService {
+        // By this clock nothing takes time, and so nobody can tell when there will be a place.
+        let test = try TestService(clock: ManualClock()) {
             $0.threads = 1
             $0.maxQueueSize = 1
         }
@@ -19,7 +22,6 @@ struct OverloadTests {
         #expect(refused.status == 503)
         let problem: Problem = try refused.decoded()
         #expect(problem.title == "Overloaded" && problem.detail == "all places in the queue are taken")
-        // No batch has told yet how long it takes.
         #expect(refused["retry-after"] == "1" && refused["retry-after-ms"] == nil)
         gate.open()
         #expect(try first.receive().status == 200)
@@ -133,6 +135,67 @@ struct OverloadTests {
         #expect(page.rejections("deadline") == 1 && page.requests("/v1/classify", 504) == 1)
         #expect(page["swiftlet_images_total", model: "lite"] == 1)
         #expect(page["swiftlet_queue_depth", model: "lite"] == 0)
+    }
+
+    /// Nothing is known of how fast a picture is decoded that nobody has seen: it is begun, and given up when it is late.
+    @Test(arguments: [(0.0005, 200), (0.002, 504)]) func whereNothingElseIsEveryDeadlineIsTried(
+        seconds: Double, status: Int
+    ) throws {
+        let clock = ManualClock()
+        let test = try TestService(clock: clock) { $0.threads = 1 }
+        defer { test.stop() }
+        // An estimate that says that it will be too late.
+        test.service.context.catalogue.all[0].batcher.assume(nanosecondsPerElement: 1_000_000_000)
+        let gate = test.service.closeGate()
+        let client = try test.client()
+        try client.send("POST", "/v1/classify", fields: [("X-Request-Deadline-Ms", "1")], body: Upload.jpeg("420"))
+        #expect(eventually { test.placesInUse == 1 })
+        clock.advance(seconds: seconds)
+        gate.open()
+        #expect(try client.receive().status == status)
+        #expect(try test.metrics()["swiftlet_images_total", model: "lite"] == (status == 200 ? 1 : 0))
+    }
+
+    @Test func countsAWaitThatIsTooLongByItself() throws {
+        let test = try TestService(clock: ManualClock()) {
+            $0.threads = 1
+            $0.maxQueueWaitMilliseconds = 350
+        }
+        defer { test.stop() }
+        test.service.context.catalogue.all[0].batcher.assume(nanosecondsPerElement: 200_000_000)
+        let gate = test.service.closeGate()
+        let clients = try (1...2).map { count in
+            let client = try test.client()
+            try client.send("POST", "/v1/classify", body: Upload.jpeg("420"))
+            #expect(eventually { test.placesInUse == count })
+            return client
+        }
+        let refused = try test.classify(Upload.jpeg("420"))
+        #expect(refused.status == 503 && refused["retry-after-ms"] == "400")
+        gate.open()
+        for client in clients { #expect(try client.receive().status == 200) }
+        let page = try test.metrics()
+        #expect(page.rejections("queue_wait") == 1 && page.rejections("queue_full") == 0)
+        #expect(test.log.complaints == ["overload begins"])
+    }
+
+    /// Until a first batch has told, by what the warm-up took; what is loaded beside requests could not tell.
+    @Test func aFreshProcessKnowsAboutHowFastItIs() throws {
+        let test = try TestService()
+        defer { test.stop() }
+        func retryNanoseconds() throws -> Int64? {
+            let batcher = try #require(test.service.context.catalogue.all.first).batcher
+            let place = try batcher.reserve(places: 1)
+            defer { place.release() }
+            do throws(ReservationRefusal) {
+                try batcher.check(places: 1, deadline: MonotonicClock().now())
+            } catch .deadline(let nanoseconds) { return nanoseconds } catch { return nil }
+            return nil
+        }
+        #expect(try #require(try retryNanoseconds()) > 0)
+        try test.write(TestModel(version: 2))
+        #expect(try test.change(.reload) == nil && test.versions() == [2])
+        #expect(try retryNanoseconds() == 0)
     }
 
     @Test func takesTheDeadlineOfTheSettings() throws {

@@ -15,8 +15,8 @@ private func request(
     let now = Instant(nanoseconds: 0)
     return Request(
         method: .post, path: "/v1/classify", parameters: [:],
-        query: query.map { QueryItem(name: $0.0, value: $0.1) }, fields: fields, authority: nil, body: body, peer: nil,
-        received: now, readDone: now, id: "id")
+        query: query.map { QueryItem(name: $0.0, value: $0.1) }, fields: fields, authority: nil, body: body,
+        origin: RequestOrigin(), received: now, readDone: now, id: "id")
 }
 
 struct ImageParametersTests {
@@ -117,10 +117,11 @@ struct ServiceFailureTests {
 
     static let presentations: [(ServiceFailure, Int, String?)] = [
         (.badParameter(name: "a", reason: "b"), 400, nil), (.emptyBody, 400, nil), (.badBody(reason: "a"), 400, nil),
-        (.tooManyImages(limit: 2), 413, "too_large"), (.badTensor(reason: "a"), 400, nil),
+        (.tooManyImages(limit: 2), 413, "too_large"), (.tooLargeToHold(limit: 9), 413, "too_large"),
+        (.badTensor(reason: "a"), 400, nil),
         (.coding(.unknown("br")), 415, nil), (.coding(.damaged(.gzip)), 400, nil),
         (.coding(.truncated(.deflate)), 400, nil), (.coding(.trailingBytes(.gzip, count: 3)), 400, nil),
-        (.coding(.tooLong(maximum: 5)), 413, "too_large"), (.coding(.noMemory), 503, "queue_full"),
+        (.coding(.tooLong(maximum: 5)), 413, "too_large"), (.coding(.noMemory), 503, "held_bytes"),
         (.image(.unknownFormat(found: "GIF")), 415, "bad_image"),
         (.image(.damaged(reason: "a", offset: 1)), 422, "bad_image"),
         (.image(.unsupported(reason: "a")), 422, "bad_image"),
@@ -132,7 +133,7 @@ struct ServiceFailureTests {
         (.notLoaded(model: "a", version: 2), 404, nil), (.defaultNotLoaded(model: "a"), 404, nil),
         (.loadFailed(reason: "a"), 422, nil),
         (.queueFull(places: 1, retryAfterSeconds: 0), 503, "queue_full"),
-        (.waitTooLong(seconds: 0.4, retryAfterSeconds: 0), 503, "queue_full"),
+        (.waitTooLong(seconds: 0.4, retryAfterSeconds: 0), 503, "queue_wait"),
         (.deadlineUnmeetable(microseconds: 1500, retryAfterSeconds: 0), 503, "deadline"),
         (.deadlinePassed(microseconds: 1000), 504, "deadline"), (.notReady(reason: "loading"), 503, nil),
         (.resultNotFinite, 500, nil),
@@ -144,6 +145,10 @@ struct ServiceFailureTests {
         #expect(response.status.code == status)
         #expect(response.fields[.contentType] == "application/problem+json")
         #expect(failure.presentation.reason?.rawValue == reason)
+        // The records say it of every failure, in words that name nothing of the request's.
+        let word = try #require(response.reason)
+        #expect(word == reason ?? failure.presentation.title.lowercased().replacing(" ", with: "_"))
+        #expect(word.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F })
         // Every 503 says when to come again.
         #expect((response.fields[.retryAfter] != nil) == (status == 503))
         let problem = try decodeJSON(Problem.self, response.body)

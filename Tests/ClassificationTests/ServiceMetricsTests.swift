@@ -60,7 +60,9 @@ struct ServiceMetricsTests {
                 "swiftlet_model_ready{model=\"lite\",version=\"1\"}",
                 "swiftlet_build_info{version=\"1.2.3\",revision=\"abc\",isa=\"\(isa)\"}",
             ])
-        for reason in ["queue_full", "deadline", "draining", "too_large", "bad_image", "disconnected"] {
+        for reason in [
+            "queue_full", "queue_wait", "held_bytes", "deadline", "draining", "too_large", "bad_image", "disconnected",
+        ] {
             #expect(page.rejections(reason) == 0)
         }
         for reason in ["full", "delay", "idle", "drain"] {

@@ -20,6 +20,15 @@ struct ServiceStartTests {
         return (error, repository.directory)
     }
 
+    @Test func warnsWhereBodiesMayBeLongerThanWhatIsHeld() throws {
+        for (held, count) in [(1000, 0), (999, 1)] {
+            let log = RecordingLog()
+            let service = try TestService.make(log) { ($0.maxBodyBytes, $0.maxHeldBytes) = (1000, held) }
+            #expect(log.complaints.count { $0.hasPrefix("maxHeldBytes is less than maxBodyBytes") } == count)
+            withExtendedLifetime(service) {}
+        }
+    }
+
     @Test func refusesAnEmptyRepository() throws {
         let (error, directory) = try failure([])
         #expect(error as? ServiceStartError == .noModels(directory: directory))

@@ -25,6 +25,75 @@ struct SignalTests {
         }
     }
 
+    /// What is reloaded is said by one line each: it is there, or what was stays.
+    @Test func hangupSaysWhatHasBecomeOfIt() async {
+        await #expect(processExitsWith: .success) {
+            let directory = try TemporaryDirectory()
+            let keys = "\(directory.path)/keys"
+            try directory.write("\(NewAPIKey(name: "a", rights: [.inference]).line)\n".utf8, to: "keys")
+            let test = try TestService {
+                $0.apiKeysFile = keys
+                $0.accessLog = "\(directory.path)/access.log"
+            }
+            let process = ServiceProcess(
+                service: test.service, logger: test.log.logger, say: LineWriter(write: { _ in 0 }))
+            process.handleSignals()
+            func hangUp(expecting expected: [String]) -> Bool {
+                let before = test.log.all.count
+                kill(getpid(), SIGHUP)
+                return eventually { Set(test.log.all.dropFirst(before)).isSuperset(of: expected) }
+            }
+            // Nothing has changed: that is said as well.
+            guard hangUp(expecting: ["access log reopened", "keys reloaded", "models reloaded"]) else { exit(1) }
+            try directory.write("no line of keys\n".utf8, to: "keys")
+            try test.remove("lite")
+            guard unlink("\(directory.path)/access.log") == 0, mkdir("\(directory.path)/access.log", 0o700) == 0 else {
+                exit(2)
+            }
+            let failures = [
+                "access log not reopened, it goes on where it was", "keys not reloaded, the old ones stay in force",
+                "models not reloaded, or not all; what was loaded stays",
+            ]
+            // The second time, too.
+            for _ in 0..<2 { guard hangUp(expecting: failures) else { exit(3) } }
+            exit(test.versions() == [1] ? 0 : 4)
+        }
+    }
+
+    /// One request that no worker has come to, and one whose body is still to come.
+    @Test func aDrainThatRunsOutOfTimeTellsTheAccessLogWhatIsLost() async throws {
+        let result = await #expect(
+            processExitsWith: .exitCode(1), observing: [\.standardOutputContent, \.standardErrorContent]
+        ) {
+            let test = try TestService {
+                $0.threads = 1
+                $0.drainDelaySeconds = 0
+                $0.drainTimeoutSeconds = 1
+                $0.accessLog = "-"
+            }
+            let process = ServiceProcess(service: test.service, logger: test.log.logger, say: LineWriter())
+            process.handleSignals()
+            let gate = test.service.closeGate()
+            let (waiting, sending) = (try test.client(), try test.client())
+            try waiting.send("POST", "/v1/classify", fields: [("X-Request-Id", "waits")], body: Upload.jpeg("420"))
+            try sending.send(
+                "POST /v1/embed HTTP/1.1\r\nHost: a\r\nX-Request-Id: sends\r\nContent-Length: 9\r\n"
+                    + "Expect: 100-continue\r\n\r\n")
+            guard try sending.receive().status == 100, eventually({ test.placesInUse == 1 }) else { exit(2) }
+            kill(getpid(), SIGTERM)
+            withExtendedLifetime((process, gate, waiting, sending)) { while true { pause() } }
+        }
+        let text = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
+        let lines = text.split(separator: "\n").filter { $0.hasPrefix("{\"time\"") }
+        #expect(lines.count == 2, "\(text)")
+        for (id, route) in [("waits", "/v1/classify"), ("sends", "/v1/embed")] {
+            let line = try #require(lines.first { $0.contains("\"request_id\":\"\(id)\"") })
+            #expect(line.contains("\"status\":499,\"reason\":\"drain_timeout\"") && line.contains("\"\(route)\""))
+        }
+        let said = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+        #expect(said.contains("drain not finished after 1 s: requests in flight are lost"))
+    }
+
     @Test func theSupervisorHearsOfReadinessReloadSignsOfLifeAndTheEnd() async {
         await #expect(processExitsWith: .success) {
             let listener = try NotifyListener()

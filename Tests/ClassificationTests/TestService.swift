@@ -94,6 +94,8 @@ final class TestService {
         settings.host = "127.0.0.1"
         settings.port = 0
         settings.threads = 2
+        // How busy the machine is does not decide who is let in.
+        settings.maxQueueWaitMilliseconds = 0
         change(&settings)
         return try ClassificationService(
             settings: settings, build: BuildInformation(version: "1.2.3", revision: "abc"), logger: log.logger,
@@ -211,6 +213,9 @@ final class RecordingLog: Sendable {
     private let lines = Lock<[(level: Logger.Level, text: String)]>([])
 
     var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
+
+    /// What was logged at any level.
+    var all: [String] { lines.withLock { $0.map(\.text) } }
 
     /// What was logged as a warning or worse.
     var complaints: [String] { lines.withLock { $0.filter { $0.level >= .warning }.map(\.text) } }

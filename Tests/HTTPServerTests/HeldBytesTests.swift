@@ -1,3 +1,5 @@
+import HTTP
+import Parallelism
 import TestSupport
 import Testing
 
@@ -20,7 +22,8 @@ struct HeldBytesTests {
             #expect(second.hold(60_000) && !first.hold(1))
             // A body of another request has no room either.
             let refused = try test.client().exchange("POST", "/echo", body: [UInt8](repeating: 1, count: 200_000))
-            #expect(refused.status == 503 && refused["retry-after"] == "1")
+            #expect(refused.status == 503 && refused["retry-after"] == "1" && refused["retry-after-ms"] == "1000")
+            #expect(test.finished.wait()?.reason == "held_bytes")
             first.respond(Response())
             #expect(eventually { second.hold(240_000) } && !second.hold(1))
             // Let go without an answer.
@@ -29,5 +32,48 @@ struct HeldBytesTests {
         try test.client().send("GET", "/hold/c")
         let third = try #require(test.held.wait()).responder
         #expect(eventually { third.hold(300_000) })
+    }
+
+    /// Nobody need try again what could never be held.
+    @Test func aRequestThatIsTooMuchAloneIsTooLarge() throws {
+        let test = try TestServer { $0.maximumHeldBytes = 300_000 }
+        defer { test.stop() }
+        for framing in ["Content-Length: 300001\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n493e1\r\n"] {
+            let client = try test.client()
+            try client.send("POST /echo HTTP/1.1\r\nHost: a\r\n\(framing)")
+            let refused = try client.receive()
+            #expect(refused.status == 413 && refused["retry-after"] == nil && refused.text.contains("300000 bytes"))
+            #expect(test.rejected.wait() == .malformed(.bodyTooLarge(maximum: 300_000)))
+        }
+    }
+
+    /// Memory comes in larger pieces than bodies.
+    @Test func aBodyWhoseMemoryIsTooMuchAloneIsTooLarge() {
+        var configuration = ServerConfiguration()
+        configuration.maximumHeldBytes = 300_000
+        let now = Instant(nanoseconds: 0)
+        var state = ConnectionState(configuration: configuration, now: now)
+        let head = Array("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n".utf8)
+        for piece in [head, [UInt8](repeating: 1, count: 160_000), [UInt8](repeating: 1, count: 10_000)] {
+            #expect(piece.withUnsafeBufferPointer { state.received($0, now: now) } == nil)
+        }
+        #expect(state.heldBytes > 300_000)
+        #expect(state.holdsTooMuch() == .refuse(.bodyTooLargeToHold(maximum: 300_000)))
+        #expect(ServerRejection.bodyTooLargeToHold(maximum: 300_000).status == .contentTooLarge)
+    }
+
+    @Test func tellsWhatCouldBeHeldIfNobodyElseHeldAnything() throws {
+        let test = try TestServer { $0.maximumHeldBytes = 300_000 }
+        defer { test.stop() }
+        let clients = [try test.client(), try test.client()]
+        try clients[0].send("GET", "/hold/a", body: [UInt8](repeating: 1, count: 100_000))
+        let first = try #require(test.held.wait()).responder
+        try clients[1].send("GET", "/hold/b")
+        let second = try #require(test.held.wait()).responder
+        #expect(first.hold(150_000))
+        #expect(!second.hold(100_000) && second.couldHold(100_000) && second.couldHold(300_000))
+        #expect(!second.couldHold(300_001) && !second.couldHold(.max))
+        // Its body and what it holds already count.
+        #expect(first.couldHold(40_000) && !first.couldHold(60_000))
     }
 }

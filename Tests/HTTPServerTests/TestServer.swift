@@ -53,7 +53,7 @@ final class TestServer: Sendable {
             responder.respond(Response(contentType: "text/plain", body: Array(text.utf8)))
         }
         let tellClient: Handler = { request, responder in
-            let text = "\(request.client) \(request.client.isProxied ? "proxied" : "direct")"
+            let text = "\(request.origin.client) \(request.origin.isProxied ? "proxied" : "direct")"
             responder.respond(Response(contentType: "text/plain", body: Array(text.utf8)))
         }
         router.add(.get, "/client", handler: tellClient)

@@ -10,13 +10,11 @@ struct TrustedProxiesTests {
     /// 10.0.0.0/8 and one address of IPv6, which stand for our proxies.
     static let proxies = TrustedProxies(["10.0.0.0/8", "2001:db8::5"].map { AddressRange($0)! })
 
-    private static func client(
-        _ fields: [(String, String)], peer: String = "10.0.0.1", isSecure: Bool = false
-    ) throws -> Client {
+    private static func origin(_ fields: [(String, String)], peer: String = "10.0.0.1") throws -> RequestOrigin {
         var all: HTTPFields = [:]
         for (name, value) in fields { all.append(HTTPField(name: HTTPField.Name(name)!, value: value)) }
         let address = SocketAddress(address: try #require(IPAddress(peer)), port: 4711)
-        return proxies.client(of: all, peer: address, isSecure: isSecure)
+        return RequestOrigin(peer: address, proxies: proxies, fields: all)
     }
 
     static let told: [(fields: [(String, String)], client: String)] = [
@@ -55,64 +53,45 @@ struct TrustedProxiesTests {
     ]
 
     @Test(arguments: told) func believesItsProxies(fields: [(String, String)], expected: String) throws {
-        let client = try Self.client(fields)
-        #expect(client.description == expected && client.isProxied)
+        let origin = try Self.origin(fields)
+        #expect(origin.client.description == expected && origin.isProxied)
     }
 
     @Test(arguments: told) func believesNobodyElse(fields: [(String, String)], expected: String) throws {
         for peer in ["203.0.113.99", "127.0.0.1", "2001:db8::6", "11.0.0.1"] {
-            let client = try Self.client(fields + [("X-Forwarded-Proto", "https")], peer: peer)
-            #expect(
-                client == Client(identity: .address(try #require(IPAddress(peer))), isSecure: false, isProxied: false))
+            let origin = try Self.origin(fields, peer: peer)
+            #expect(origin.client == .address(try #require(IPAddress(peer))) && !origin.isProxied)
         }
-        #expect(try Self.client(fields, peer: "::ffff:10.0.0.1").isProxied)
+        #expect(try Self.origin(fields, peer: "::ffff:10.0.0.1").isProxied)
     }
 
-    @Test(
-        arguments: [
-            ([("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "https")], true),
-            ([("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "HTTPS")], true),
-            ([("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "http")], false),
-            // An entry for each address: that of the client's own connection.
-            ([("X-Forwarded-For", "203.0.113.7, 10.0.0.2"), ("X-Forwarded-Proto", "https, http")], true),
-            ([("X-Forwarded-For", "1.1.1.1, 203.0.113.7"), ("X-Forwarded-Proto", "https, http")], false),
-            ([("X-Forwarded-For", "203.0.113.7, 10.0.0.2"), ("X-Forwarded-Proto", "https")], true),
-            ([("Forwarded", "for=203.0.113.7;proto=https, for=10.0.0.2;proto=http")], true),
-            ([("Forwarded", "for=1.1.1.1;proto=https, for=203.0.113.7;proto=http")], false),
-            // Both: one that says less leaves it to the other, and contradiction is no encryption.
-            ([("Forwarded", "for=203.0.113.7;proto=https"), ("X-Forwarded-For", "203.0.113.7")], true),
-            (
-                [
-                    ("Forwarded", "for=203.0.113.7;proto=https"), ("X-Forwarded-For", "203.0.113.7"),
-                    ("X-Forwarded-Proto", "http"),
-                ], false
-            ),
-            ([("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "wss")], false),
-        ] as [([(String, String)], Bool)])
-    func tellsWhetherTheClientsConnectionIsEncrypted(fields: [(String, String)], isSecure: Bool) throws {
-        #expect(try Self.client(fields).isSecure == isSecure)
-    }
-
-    @Test func aConnectionThatNoProxyTellsOfIsAsItIs() throws {
-        for isSecure in [false, true] {
-            #expect(try Self.client([("X-Forwarded-For", "203.0.113.7")], isSecure: isSecure).isSecure == isSecure)
-            #expect(try Self.client([], peer: "203.0.113.9", isSecure: isSecure).isSecure == isSecure)
+    /// A row of our own proxies is followed so far and no farther.
+    @Test(arguments: [("X-Forwarded-For", ""), ("Forwarded", "for=")]) func looksAtSoManyHops(
+        name: String, prefix: String
+    ) throws {
+        let ours = (1..<TrustedProxies.maximumHops).map { "10.0.1.\($0)" }
+        func client(_ hops: [String]) throws -> String {
+            let list = hops.map { prefix + $0 }.joined(separator: ", ")
+            return try Self.origin([(name, list)]).client.description
         }
+        #expect(try client(["203.0.113.7"] + ours) == "203.0.113.7")
+        #expect(try client(["203.0.113.7", "10.0.2.1"] + ours) == "10.0.2.1")
+        #expect(try client(Array(repeating: "203.0.113.8", count: 500) + ["203.0.113.7", "10.0.0.2"]) == "203.0.113.7")
     }
 
     @Test func withoutProxiesThePeerIsTheClient() throws {
         let peer = SocketAddress(address: try #require(IPAddress("127.0.0.1")), port: 1)
         let fields: HTTPFields = [.xForwardedFor: "203.0.113.7"]
-        let client = TrustedProxies().client(of: fields, peer: peer, isSecure: false)
-        #expect(client.description == "127.0.0.1" && !client.isProxied)
-        #expect(TrustedProxies().client(of: fields, peer: nil, isSecure: true).description == "unknown")
+        let origin = RequestOrigin(peer: peer, fields: fields)
+        #expect(origin.client.description == "127.0.0.1" && !origin.isProxied)
+        #expect(RequestOrigin(fields: fields).client.description == "unknown")
     }
 
     /// To handlers and to who lets them in alike, of every request of a connection by itself.
     @Test func handlersAreToldOfTheClient() throws {
-        let asked = Signal<Client>()
+        let asked = Signal<RequestOrigin>()
         let gate = TestServer.Gate { question in
-            asked.send(question.client)
+            asked.send(question.origin)
             return .granted(keyName: nil)
         }
         let test = try TestServer(gate: gate, trustedProxies: TrustedProxies([AddressRange("127.0.0.0/8")!]))
@@ -120,9 +99,9 @@ struct TrustedProxiesTests {
         let client = try test.client()
         for address in ["203.0.113.7", "2001:db8::1"] {
             let answer = try client.exchange("GET", "/client", fields: [("X-Forwarded-For", address)])
-            #expect(answer.text == "\(address) proxied" && asked.wait()?.description == address)
+            #expect(answer.text == "\(address) proxied" && asked.wait()?.client.description == address)
             let other = try client.exchange("POST", "/client", fields: [("X-Forwarded-For", address)], body: [1])
-            #expect(other.text == "\(address) proxied" && asked.wait()?.description == address)
+            #expect(other.text == "\(address) proxied" && asked.wait()?.client.description == address)
         }
         #expect(try client.exchange("GET", "/client").text == "127.0.0.1 proxied")
     }

@@ -47,6 +47,7 @@ extension ServiceContext {
                 body: request.body, headerLength: headerLength, rawInputName: V2Tensor.input,
                 hold: { responder.hold($0) })
         } catch {
+            if case .noMemory(let bytes) = error { throw noRoom(bytes, responder) }
             guard headerLength == nil, case .malformedJSON = error, Self.isImage(request.body) else {
                 throw ServiceFailure(error)
             }
@@ -88,10 +89,6 @@ extension ServiceContext {
 
 extension ServiceFailure {
     init(_ error: OpenInferenceError) {
-        if case .noMemory = error {
-            self = .coding(.noMemory)
-        } else {
-            self = .badBody(reason: error.description)
-        }
+        self = .badBody(reason: error.description)
     }
 }

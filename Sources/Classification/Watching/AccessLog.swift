@@ -55,8 +55,11 @@ final class AccessLog: Sendable {
     func reopen(_ logger: Logger) {
         guard let file else { return }
         writer.afterLines {
-            do throws(LogFileError) { try file.reopen() } catch {
-                logger.error("the access log goes on where it was", metadata: ["error": "\(error)"])
+            do throws(LogFileError) {
+                try file.reopen()
+                logger.info("access log reopened", metadata: ["file": "\(file.path)"])
+            } catch {
+                logger.error("access log not reopened, it goes on where it was", metadata: ["error": "\(error)"])
             }
         }
     }
@@ -75,12 +78,13 @@ final class AccessLog: Sendable {
                 if let parent = trace.parent { $0.value("parent_span_id", parent.description) }
                 $0.value("sampled", trace.isSampled)
             }
-            $0.value("client", "\(record.client)")
+            $0.value("client", "\(request.client)")
             if let name = record.keyName { $0.value("key", name) }
             $0.value("method", record.method.rawValue)
             $0.value("route", record.route)
             $0.value("path", record.path)
             $0.value("status", record.status)
+            if let reason = record.reason { $0.value("reason", reason) }
             $0.value("bytes_in", record.bodyBytes)
             $0.value("bytes_out", record.answerBytes)
             $0.milliseconds("duration_ms", nanoseconds: request.nanoseconds)

@@ -64,9 +64,10 @@ struct OTLPTraces: Sendable {
                 if hasRoute { $0.attribute("http.route", record.route) }
                 $0.attribute("url.path", record.path)
                 $0.attribute("http.response.status_code", record.status)
+                if record.status >= 500, let reason = record.reason { $0.attribute("error.type", reason) }
                 $0.attribute("http.request.body.size", record.bodyBytes)
                 $0.attribute("http.response.body.size", record.answerBytes)
-                $0.attribute("client.address", "\(record.client)")
+                $0.attribute("client.address", "\(request.client)")
                 $0.attribute("swiftlet.request_id", record.requestID)
                 if let inference = request.inference {
                     $0.attribute("swiftlet.model", inference.model)

@@ -46,22 +46,25 @@ final class SlowRequests: Sendable {
 
     private func metadata(of request: WatchedRequest, unsaid: Int) -> Logger.Metadata {
         let record = request.record
-        func milliseconds(_ seconds: Double) -> Logger.MetadataValue { "\((seconds * 1e6).rounded() / 1000)" }
+        func milliseconds(_ seconds: Double) -> Logger.MetadataValue {
+            .stringConvertible((seconds * 1e6).rounded() / 1000)
+        }
         var metadata: Logger.Metadata = [
             "request_id": "\(record.requestID)", "method": "\(record.method)", "route": "\(record.route)",
-            "status": "\(record.status)", "duration_ms": milliseconds(record.seconds),
-            "bytes_in": "\(record.bodyBytes)",
+            "status": .stringConvertible(record.status), "duration_ms": milliseconds(record.seconds),
+            "bytes_in": .stringConvertible(record.bodyBytes),
         ]
+        if let reason = record.reason { metadata["reason"] = "\(reason)" }
         for stage in record.stages { metadata["\(stage.name)_ms"] = milliseconds(stage.seconds) }
-        metadata["client"] = "\(record.client)"
+        metadata["client"] = "\(request.client)"
         if let trace = request.trace { metadata["trace_id"] = "\(trace.traceID)" }
         if let inference = request.inference {
             metadata["model"] = "\(inference.model)"
             metadata["version"] = "\(inference.version)"
-            metadata["images"] = "\(inference.imageCount)"
-            metadata["batch_size"] = "\(inference.batchSize)"
+            metadata["images"] = .stringConvertible(inference.imageCount)
+            metadata["batch_size"] = .stringConvertible(inference.batchSize)
         }
-        if unsaid > 0 { metadata["slow_requests_not_logged"] = "\(unsaid)" }
+        if unsaid > 0 { metadata["slow_requests_not_logged"] = .stringConvertible(unsaid) }
         return metadata
     }
 }

@@ -6,8 +6,10 @@ import Telemetry
 /// A request that has been answered, as log lines and spans tell of it: what a client may make long is cut, as many of
 /// these wait.
 struct WatchedRequest: Sendable {
-    /// Without `traceParent`, of which `trace` has what there is to know.
+    /// Without `traceParent` and `origin`, of which `trace` and `client` have what there is to know.
     let record: RequestRecord
+    /// As far as trusted proxies tell.
+    let client: Client
     /// Nil where the client has named no trace and none has begun here.
     var trace: TraceContext?
     var started: WallTime
@@ -21,6 +23,8 @@ struct WatchedRequest: Sendable {
 
     init(record: RequestRecord, trace: TraceContext?, started: WallTime, clock: WallClock) {
         var record = record
+        client = record.origin.client
+        record.origin = RequestOrigin()
         record.traceParent = nil
         if record.path.utf8.count > Self.pathBytes { record.path = Self.start(of: record.path, Self.pathBytes) + "…" }
         let method = record.method.rawValue

@@ -19,7 +19,7 @@ struct AccessLogTests {
         var status, bytes_in, bytes_out: Int
         var duration_ms: Double
         var stages_ms: [String: Double]
-        var trace_id, span_id, parent_span_id, client, model, version: String?
+        var trace_id, span_id, parent_span_id, client, model, version, reason: String?
         var sampled: Bool?
         var images, batch_size: Int?
     }
@@ -65,6 +65,36 @@ struct AccessLogTests {
         // What was asked for behind the question mark is nobody's business.
         #expect(try !text(path).contains("secret"))
         #expect(lines[2].bytes_out == 0 && lines[2].model == nil && lines[1].request_id == absent["x-request-id"])
+    }
+
+    @Test func saysWhyAnAnswerIsAnError() throws {
+        let test = try TestService {
+            $0.accessLog = path
+            $0.threads = 1
+            $0.maxQueueSize = 1
+            $0.maxBodyBytes = 100_000
+        }
+        #expect(try test.classify([1]).status == 415)
+        #expect(try test.classify([]).status == 400)
+        #expect(try test.classify([1], query: "?model=a_private_name").status == 404)
+        #expect(try test.classify([UInt8](repeating: 0, count: 100_001)).status == 413)
+        _ = try test.exchange("GET", "/nowhere")
+        _ = try test.exchange("DELETE", "/v1/classify")
+        let gate = test.service.closeGate()
+        let client = try test.client()
+        try client.send("POST", "/v1/classify", body: Upload.jpeg("420"))
+        #expect(eventually { test.placesInUse == 1 })
+        #expect(try test.classify(Upload.jpeg("420")).status == 503)
+        gate.open()
+        #expect(try client.receive().status == 200)
+        test.service.beginDrain()
+        #expect(try test.exchange("GET", "/readyz").status == 503)
+        test.stop()
+        #expect(
+            try lines().map(\.reason) == [
+                "bad_image", "empty_body", "no_such_model", "too_large", "not_found", "method_not_allowed",
+                "queue_full", nil, "not_ready",
+            ])
     }
 
     @Test func goesOnWithTheClientsTrace() throws {
@@ -156,7 +186,7 @@ struct AccessLogTests {
         let test = try TestService { $0.accessLog = path }
         defer { test.stop() }
         _ = try test.exchange("GET", "/v1/models")
-        test.service.flushWatchers()
+        test.service.loseRequests()
         #expect(try lines().count == 1)
     }
 }

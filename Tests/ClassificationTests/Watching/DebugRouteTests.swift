@@ -9,8 +9,11 @@ struct DebugRouteTests {
             struct Waits: Decodable { var min, median, max: Double }
 
             var started, model, version, reason: String
+            struct Way: Decodable { var worker, prepare, queue, compute, total: Double }
+
             var size: Int
             var queue_ms: Waits
+            var longest_ms: Way
             var compute_ms: Double
         }
 
@@ -36,6 +39,11 @@ struct DebugRouteTests {
         for batch in batches {
             #expect(batch.queue_ms.min >= 0 && batch.queue_ms.min <= batch.queue_ms.median)
             #expect(batch.queue_ms.median <= batch.queue_ms.max && batch.compute_ms > 0)
+            let way = batch.longest_ms
+            let parts = way.worker + way.prepare + way.queue + way.compute
+            // Each is rounded to the microsecond.
+            #expect(abs(way.total - parts) < 0.003 && way.prepare > 0 && way.compute == batch.compute_ms)
+            #expect(way.worker >= 0 && way.queue >= batch.queue_ms.min && way.queue <= batch.queue_ms.max)
             #expect(["full", "idle"].contains(batch.reason) && batch.started.hasSuffix("Z"))
         }
     }

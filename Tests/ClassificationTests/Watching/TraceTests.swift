@@ -200,6 +200,18 @@ struct TraceTests {
         #expect(span.name == "HTTP /x" && span["http.request.method"] == "_OTHER")
     }
 
+    @Test(arguments: [(503, "queue_wait"), (415, nil)] as [(Int, String?)]) func errorsOfTheServersSayWhy(
+        status: Int, type: String?
+    ) throws {
+        var record = RequestRecord(route: "/x", method: .get, status: status, seconds: 0, stages: [], requestID: "r")
+        record.reason = "queue_wait"
+        let made = WatchedRequest(record: record, trace: request().trace, started: .now, clock: request().clock)
+        let traces = OTLPTraces(build: BuildInformation(version: "1", revision: "a"))
+        let export = try decodeJSON(TestCollector.Export.self, traces.json([made]))
+        let span = try #require(export.resourceSpans.first?.scopeSpans.first?.spans.first)
+        #expect(span["error.type"] == type)
+    }
+
     @Test func aCollectorThatNeverAnswersIsGivenUp() throws {
         // The kernel takes the connection and the body, and nobody reads them.
         let listener = try Socket.listening(host: "127.0.0.1", port: 0, backlog: 1)

@@ -17,7 +17,7 @@ extension FuzzTarget {
         let request = Request(
             method: .post, path: "/", parameters: [:], query: [], fields: [.contentType: Array(line).text],
             authority: nil,
-            body: body, peer: nil, received: now, readDone: now, id: "")
+            body: body, origin: RequestOrigin(), received: now, readDone: now, id: "")
         guard let form = try? ImageUpload(request), let images = try? form.images(in: body, limit: limit) else {
             return nil
         }

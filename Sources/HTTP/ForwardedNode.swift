@@ -1,4 +1,4 @@
-/// What a proxy says of whom it has a request from.
+/// Whom a proxy has a request from, as one entry of `Forwarded` or `X-Forwarded-For` says.
 public enum ForwardedNode: Sendable, Equatable {
     /// The text of an address, without brackets and port. Only its characters have been looked at.
     case address(String)
@@ -8,45 +8,39 @@ public enum ForwardedNode: Sendable, Equatable {
     case unknown
 }
 
-/// One entry of `Forwarded`: what one proxy says of the request that it has received.
-///
-/// Source: RFC 7239.
-public struct ForwardedHop: Sendable, Equatable {
-    /// `unknown` where there is no `for`.
-    public var node = ForwardedNode.unknown
-    /// `proto`, in lower case.
-    public var scheme: String?
-
-    public init(node: ForwardedNode = .unknown, scheme: String? = nil) {
-        self.node = node
-        self.scheme = scheme
-    }
-
-    /// The entries of `Forwarded`, the last proxy's last.
+extension ForwardedNode {
+    /// The last `count` entries of `Forwarded`, the last proxy's last; `unknown` where one has no `for`.
     ///
     /// Blanks around semicolons are taken, as some proxies write them; else the grammar is kept to. An entry that cannot
     /// be read makes all of them unreadable: a quote that is not closed could swallow those behind it.
     ///
-    /// - Returns: nil where the text is malformed, or an entry has two of `for` or `proto`.
-    public static func list(_ text: String) -> [ForwardedHop]? {
+    /// - Precondition: `count` is at least 1.
+    /// - Returns: nil where the text is malformed, or an entry has two of `for`.
+    /// - Complexity: linear in the text, whatever `count` is.
+    ///
+    /// Source: RFC 7239.
+    public static func forwarded(_ text: String, last count: Int) -> [ForwardedNode]? {
         var text = text
-        return text.withUTF8 { bytes -> [ForwardedHop]? in
-            var hops: [ForwardedHop] = []
+        return text.withUTF8 { bytes -> [ForwardedNode]? in
+            var nodes: [ForwardedNode] = []
             var index = 0
             while true {
                 let start = index
-                var hop = ForwardedHop()
-                guard parse(bytes, &index, into: &hop) else { return nil }
+                var node = ForwardedNode.unknown
+                guard parseEntry(bytes, &index, into: &node) else { return nil }
                 // Empty entries of a list are passed over (RFC 9110 §5.6.1.2).
-                if !bytes.part(start..<index).trimmed.isEmpty { hops.append(hop) }
-                guard index < bytes.count else { return hops }
+                if !bytes.part(start..<index).trimmed.isEmpty {
+                    if nodes.count == count { nodes.removeFirst() }
+                    nodes.append(node)
+                }
+                guard index < bytes.count else { return nodes }
                 index += 1
             }
         }
     }
 
     /// Reads up to a comma or the end.
-    private static func parse(_ bytes: UnsafeBytes, _ index: inout Int, into hop: inout ForwardedHop) -> Bool {
+    private static func parseEntry(_ bytes: UnsafeBytes, _ index: inout Int, into node: inout ForwardedNode) -> Bool {
         var hasNode = false
         while true {
             skipBlanks(bytes, &index)
@@ -64,10 +58,7 @@ public struct ForwardedHop: Sendable, Equatable {
             if name.equalsIgnoringCase("for") {
                 guard !hasNode else { return false }
                 hasNode = true
-                hop.node = ForwardedNode(value)
-            } else if name.equalsIgnoringCase("proto") {
-                guard hop.scheme == nil else { return false }
-                hop.scheme = value.lowercased()
+                node = ForwardedNode(value)
             }
             skipBlanks(bytes, &index)
             guard index == bytes.count || bytes[index] == ASCII.comma || bytes[index] == ASCII.semicolon else {
@@ -88,16 +79,20 @@ extension ForwardedNode {
         self = text.withUTF8 { Self.parse($0, takesBareVersion6: false) }
     }
 
-    /// The entries of `X-Forwarded-For`, the last proxy's last. There is no standard for it: addresses of IPv6 come with
-    /// brackets or without, and either kind with a port.
-    public static func list(_ text: String) -> [ForwardedNode] {
+    /// The last `count` entries of `X-Forwarded-For`, the last proxy's last. There is no standard for it: addresses of IPv6
+    /// come with brackets or without, and either kind with a port.
+    public static func forwardedFor(_ text: String, last count: Int) -> [ForwardedNode] {
         var text = text
         return text.withUTF8 { bytes -> [ForwardedNode] in
             var nodes: [ForwardedNode] = []
-            bytes.forEachListElement { element in
+            var end = bytes.count
+            while nodes.count < count, end >= 0 {
+                let start = bytes.part(0..<end).lastIndex(of: ASCII.comma).map { $0 + 1 } ?? 0
+                let element = bytes.part(start..<end).trimmed
                 if !element.isEmpty { nodes.append(parse(element, takesBareVersion6: true)) }
+                end = start - 1
             }
-            return nodes
+            return nodes.reversed()
         }
     }
 
