@@ -23,8 +23,8 @@ struct ClassifyCommand: ParsableCommand {
     var paths: [String]
     @Option(
         help: ArgumentHelp(
-            "How many classes to print of each image, at most all of the model's (default: topK's, 5, or all of the \
-            model's where it has fewer).", valueName: "count"))
+            "How many classes to print of each image, at most all of the model's (default: topK's, 5, or all where "
+                + "the model has fewer).", valueName: "count"))
     var topK: Int?
     @Option(help: ArgumentHelp("A table to read, JSON with an image a line, or CSV.", valueName: "table|json|csv"))
     var format = Format.table

@@ -30,7 +30,9 @@ enum StandardStream: Int32 {
     }
 
     /// Tells people something on standard error, on one line. Where even that cannot be written nobody is left to tell.
-    static func complain(_ sentence: String) { try? StandardStream.error.write("swiftlet: \(LogValue.escaped(sentence))\n") }
+    static func complain(_ sentence: String) {
+        try? StandardStream.error.write("swiftlet: \(LogValue.escaped(sentence))\n")
+    }
 }
 
 struct StreamError: Error, Equatable, CustomStringConvertible {

@@ -180,7 +180,9 @@ struct RefusalTests {
     }
 
     /// `curl -d @photo.jpg` declares a form and leaves out what `--data-binary` sends.
-    @Test(arguments: ["jpeg/420.jpg", "png/rgb-16.png"]) func whatCurlMakesOfAFileSentAsAFormIsExplained(_ name: String) throws {
+    @Test(arguments: ["jpeg/420.jpg", "png/rgb-16.png"]) func whatCurlMakesOfAFileSentAsAFormIsExplained(_ name: String)
+        throws
+    {
         let test = try TestService()
         defer { test.stop() }
         let form = [(name: "Content-Type", value: "application/x-www-form-urlencoded")]

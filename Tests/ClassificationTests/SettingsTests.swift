@@ -85,7 +85,10 @@ struct SettingsTests {
 
     static let faults: [(config: String, words: [String])] = [
         (#"{"prot": 80}"#, ["config.json, line 1: there is no setting 'prot'; did you mean 'port'?"]),
-        ("{\n  \"port\": 1,\n  \"max-batch-sise\": 2\n}", ["config.json, line 3", "'max-batch-sise'", "'maxBatchSize'?"]),
+        (
+            "{\n  \"port\": 1,\n  \"max-batch-sise\": 2\n}",
+            ["config.json, line 3", "'max-batch-sise'", "'maxBatchSize'?"]
+        ),
         (#"{"nothing": 80}"#, ["config.json, line 1", "'nothing'", "there are host, port"]),
         (#"{"": 80}"#, ["config.json, line 1", "''", "there are host, port"]),
         ("{\n\n\"port\":\n\"80\"}", ["(file config.json, line 3)", "'port'", "'80'"]),
@@ -128,7 +131,8 @@ struct SettingsTests {
         ("[]", ["config.json", "object"]),
         (#"{"port": 1, "topK": 2, "port": 3}"#, ["config.json", "'port' is there twice"]),
         (#"{"port": 1, "\u0070ort": 1}"#, ["config.json", "'port' is there twice"]),
-        (#"{"port": 1,}"#, ["config.json, line 1, column 12"]), (#"{"loadModels": ["a",]}"#, ["config.json, line 1, column 21"]),
+        (#"{"port": 1,}"#, ["config.json, line 1, column 12"]),
+        (#"{"loadModels": ["a",]}"#, ["config.json, line 1, column 21"]),
         ("{", ["config.json", "JSON"]),
     ]
 
@@ -171,7 +175,8 @@ struct SettingsTests {
 
     @Test func aVariableThatIsNearlyASettingsNamesThat() throws {
         let settings = try load(environment: ["SWIFTLET_PROT": "1", "SWIFTLET_SERVICE_PORT": "2"])
-        #expect(settings.warnings.contains("SWIFTLET_PROT: did you mean SWIFTLET_PORT?") && settings.warnings.count == 2)
+        #expect(settings.warnings.count == 2)
+        #expect(settings.warnings.contains("SWIFTLET_PROT: did you mean SWIFTLET_PORT?"))
     }
 
     @Test func unknownVariablesOnlyWarn() throws {

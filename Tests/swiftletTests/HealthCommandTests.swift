@@ -113,7 +113,8 @@ struct HealthCommandTests {
 
     /// A byte now and then is no answer.
     @Test func whoeverAnswersByTheByteIsNotWaitedForLong() throws {
-        let server = try ScriptedServer("HTTP/1.1 200 OK\r\n\r\n" + String(repeating: "x", count: 600), pauseMilliseconds: 20)
+        let answer = "HTTP/1.1 200 OK\r\n\r\n" + String(repeating: "x", count: 600)
+        let server = try ScriptedServer(answer, pauseMilliseconds: 20)
         let run = try CommandRun("health", "--url", "http://127.0.0.1:\(server.port)", "--timeout-seconds", "1")
         #expect(run.status == 1 && run.errors.contains("no answer within 1 s (receive)"), "\(run.errors)")
     }

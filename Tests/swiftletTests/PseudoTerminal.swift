@@ -14,7 +14,8 @@ final class PseudoTerminal {
 
     init() throws {
         descriptor = posix_openpt(O_RDWR | O_NOCTTY)
-        guard descriptor >= 0, grantpt(descriptor) == 0, unlockpt(descriptor) == 0, let name = ptsname(descriptor) else {
+        guard descriptor >= 0, grantpt(descriptor) == 0, unlockpt(descriptor) == 0, let name = ptsname(descriptor)
+        else {
             throw CommandRun.SpawnError(path: "/dev/ptmx", code: errno)
         }
         path = String(cString: name)
