@@ -12,10 +12,10 @@ public struct HeadInput: Sendable {
     fileprivate let content: Content
 }
 
-/// Not written after `init`.
+/// Not written after `init`; kernels read their rows through pointers that may write.
 private final class HeadMemory<Element: BitwiseCopyable & Sendable>: Sendable {
     private let buffer: AlignedBuffer<Element>
-    var pointer: UnsafePointer<Element> { UnsafePointer(buffer.pointer) }
+    var pointer: UnsafeMutablePointer<Element> { buffer.pointer }
 
     /// - Parameter slack: how far kernels may read past the end.
     init(copying source: UnsafePointer<Element>, count: Int, slack: Int) {
@@ -70,7 +70,7 @@ extension Plan {
 
 extension FloatPlan {
     fileprivate func activationMaps(
-        of input: UnsafePointer<Float>, classes: [Int], in scope: ParallelScope
+        of input: UnsafeMutablePointer<Float>, classes: [Int], in scope: ParallelScope
     ) -> [ActivationMap] {
         let shape = segments[segments.count - 1].output
         let vectorWidth = table.vectorWidth

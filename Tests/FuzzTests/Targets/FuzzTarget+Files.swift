@@ -55,7 +55,7 @@ extension FuzzTarget {
         withFile(bytes) { path in
             do {
                 let values = try Settings.settingsInFile(at: path, relativeTo: nil)
-                return values.count <= Setting.all.count ? nil : "settings that there are not"
+                return values.values.count <= Setting.all.count ? nil : "settings that there are not"
             } catch { return "\(error)".isEmpty ? "an error of no use" : nil }
         }
     }
