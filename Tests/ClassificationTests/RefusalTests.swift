@@ -194,7 +194,7 @@ struct RefusalTests {
         let detail = try refused.decoded(Problem.self).detail
         #expect(detail.contains("--data-binary @FILE") && detail.contains("-T FILE"), "\(detail)")
         // Of others it would be no help: who declares nothing, and who sends JSON.
-        for (body, fields) in [(stripped, []), (try Upload.json([stripped]), form)] {
+        for (body, fields) in [(stripped, []), (Upload.json([stripped]), form)] {
             let other = try test.classify(body, fields: fields)
             #expect(other.status == refused.status)
             #expect(try !other.decoded(Problem.self).detail.contains("curl"))

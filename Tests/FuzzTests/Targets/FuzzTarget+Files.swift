@@ -54,8 +54,8 @@ extension FuzzTarget {
     static let config = FuzzTarget("config") { bytes in
         withFile(bytes) { path in
             do {
-                let values = try Settings.settingsInFile(at: path, relativeTo: nil)
-                return values.values.count <= Setting.all.count ? nil : "settings that there are not"
+                let (values, _) = try Settings.settingsInFile(at: path, relativeTo: nil)
+                return values.count <= Setting.all.count ? nil : "settings that there are not"
             } catch { return "\(error)".isEmpty ? "an error of no use" : nil }
         }
     }
