@@ -6,20 +6,18 @@ import Musl
 
 /// A terminal that nobody sits at, for a command's output.
 final class PseudoTerminal {
-    private let descriptor: Int32
+    private var descriptor: Int32 = -1
     /// Kept open, so that what was written can be read when the command has ended.
-    private let other: Int32
+    private var other: Int32 = -1
     /// Where a command opens it.
     let path: String
 
     init() throws {
-        descriptor = posix_openpt(O_RDWR | O_NOCTTY)
-        guard descriptor >= 0, grantpt(descriptor) == 0, unlockpt(descriptor) == 0, let name = ptsname(descriptor)
-        else {
+        var name = [CChar](repeating: 0, count: 128)
+        guard openpty(&descriptor, &other, &name, nil, nil) == 0 else {
             throw CommandRun.SpawnError(path: "/dev/ptmx", code: errno)
         }
-        path = String(cString: name)
-        other = open(path, O_RDWR | O_NOCTTY)
+        path = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     }
 
