@@ -108,7 +108,7 @@ class Swiftlet:
     def first_guesses(self, paths):
         """The class index of each picture, prepared by Swiftlet itself."""
         lines = self.run("classify", "--models", self.repository, "--model", self.name, "--top-k", 1, "--format",
-                         "jsonl", *paths)
+                         "json", *paths)
         return np.array([json.loads(line)["predictions"][0]["index"] for line in lines.splitlines()])
 
     def run(self, *arguments):

@@ -12,6 +12,8 @@ extension BatchQueue {
         var running = SIMD16<Int64>.zero
         running[0] = Int64(runningElementCount)
         work.add(running, nanosecondsEach: batch)
+        work.addFollowUps(
+            followUps, nanosecondsEach: Int64(followUpNanoseconds ?? 0), ofElements: followedElementCount)
         return work
     }
 
@@ -24,7 +26,7 @@ extension BatchQueue {
     ///   predicted to take longer than `maxQueueWaitMilliseconds`; `deadline` where the last of its own would be ready too late, in an
     ///   idle queue only where the deadline has passed.
     func check(
-        _ count: Int, deadline: Instant?, priority: Priority, elsewhere: PendingWork, now: Instant
+        _ count: Int, deadline: Instant?, priority: Priority, followUps: Int = 0, elsewhere: PendingWork, now: Instant
     ) throws(ReservationRefusal) {
         precondition(count >= 1, "a reservation of \(count) places")
         guard count <= configuration.maxQueueSize - placesInUse else {
@@ -44,7 +46,10 @@ extension BatchQueue {
         let isIdle = placesInUse == 0 && elsewhere.count == 0
         // The last of them comes out with the whole of its batch, which those that come later may fill.
         let batchSize = worthwhileSize(backlog: work.count + count)
-        let own = Int64(max(1, (count + workerCount - 1) / workerCount) + batchSize - 1) * nanosecondsPerElement
+        let turns = (count + workerCount - 1) / workerCount
+        let own =
+            Int64(max(1, turns) + batchSize - 1) * nanosecondsPerElement
+            + Int64(turns * followUps) * Int64(followUpNanoseconds ?? 0)
         let predicted = isIdle ? 0 : wait + own + configuration.maxQueueDelayNanoseconds
         guard now.advanced(byNanoseconds: predicted) < deadline else {
             throw .deadline(retryAfterNanoseconds: nanosecondsUntilEmpty(elsewhere: elsewhere))

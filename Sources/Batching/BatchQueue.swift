@@ -6,7 +6,7 @@ import Parallelism
 /// An element's way: `reserve` takes places for a request, before its elements are prepared (decoded); `enqueue` puts a
 /// prepared element into the queue; `startBatch` takes elements out of it, the most urgent first; `release` gives the
 /// places back. So `maxQueueSize` bounds everything between a request's arrival and its answer, and `maxQueueWait…` how
-/// long it takes.
+/// long it takes. What is to be done for an element after its batch, by jobs of the same workers, are its *follow-ups*.
 ///
 /// `workerCount` *slots* bound how many batches run at a time. A slot is either running, or scheduled (a job that will
 /// start a batch is in the workers' own queue), or free. While elements are ready, none is left free that could serve them.
@@ -41,6 +41,11 @@ struct BatchQueue<Element> {
     private var assumedNanosecondsPerElement: Double?
     /// Moving average over recent elements of the time that their preparation took.
     private(set) var preparationNanoseconds: Double?
+    /// Follow-ups still to be done, a lane for each level, and how many elements they are of.
+    private(set) var followUps = SIMD16<Int64>.zero
+    private(set) var followedElementCount = 0
+    /// Moving average over recent elements of the time that one of their follow-ups took; nil before the first.
+    private(set) var followUpNanoseconds: Double?
 
     private struct Entry {
         var element: Element
@@ -64,11 +69,17 @@ struct BatchQueue<Element> {
         var priority: Priority
         var urgency: Urgency
         var isLong: Bool
+        /// Of each element.
+        var followUps: Int
         var arrived = 0
+        /// Elements whose follow-ups are done.
+        var followedUp = 0
         var isCancelled = false
 
         /// Elements that the workers' queue has before it; long ones have a line of their own.
         var preparing: Int { isCancelled || isLong ? 0 : count - arrived }
+        /// Elements whose follow-ups are still to be done.
+        var followed: Int { isCancelled || followUps == 0 ? 0 : count - followedUp }
         var lane: Int { priority.level - 1 }
     }
 
@@ -113,18 +124,21 @@ extension BatchQueue {
     /// - Parameters:
     ///   - isLong: whether the elements are prepared in a line of their own: nobody else waits for that, and what it takes
     ///     says nothing of the others.
+    ///   - followUps: of each element.
     ///   - elsewhere: what the workers have to do for others.
     /// - Throws: as `check`.
     mutating func reserve(
-        _ count: Int, deadline: Instant?, priority: Priority = .usual, isLong: Bool = false,
+        _ count: Int, deadline: Instant?, priority: Priority = .usual, isLong: Bool = false, followUps: Int = 0,
         elsewhere: PendingWork = PendingWork(), now: Instant
     ) throws(ReservationRefusal) -> ReservationID {
-        try check(count, deadline: deadline, priority: priority, elsewhere: elsewhere, now: now)
+        try check(
+            count, deadline: deadline, priority: priority, followUps: followUps, elsewhere: elsewhere, now: now)
         defer { nextReservation += 1 }
         let places = Places(
             count: count, deadline: deadline, priority: priority, urgency: priority.urgency(arrival: now),
-            isLong: isLong)
+            isLong: isLong, followUps: followUps)
         reservations[nextReservation] = places
+        countFollowUps(of: places, 1)
         placesInUse += count
         preparing[places.lane] += Int64(places.preparing)
         return nextReservation
@@ -192,6 +206,21 @@ extension BatchQueue {
     /// Until a batch has run, a batch is taken to last so long divided by its size.
     mutating func assume(nanosecondsPerElement: Int64) { assumedNanosecondsPerElement = Double(nanosecondsPerElement) }
 
+    /// All follow-ups of an element have been done.
+    ///
+    /// - Precondition: no more elements than places.
+    mutating func followUp(_ reservation: ReservationID, nanoseconds: Int64) {
+        guard var places = reservations[reservation], places.followUps > 0 else { return }
+        let latest = Double(nanoseconds) / Double(places.followUps)
+        followUpNanoseconds = followUpNanoseconds.map { $0 + (latest - $0) / 16 } ?? latest
+        guard !places.isCancelled else { return }
+        countFollowUps(of: places, -1)
+        places.followedUp += 1
+        precondition(places.followedUp <= places.count, "more elements followed up than \(places.count) places")
+        countFollowUps(of: places, 1)
+        reservations[reservation] = places
+    }
+
     /// The workers' queue did not take a job: it is to be tried again soon.
     mutating func jobWasRefused(now: Instant) -> Actions {
         scheduledCount -= 1
@@ -213,6 +242,7 @@ extension BatchQueue {
     mutating func cancel(_ reservation: ReservationID) -> [Element] {
         guard let places = reservations[reservation], !places.isCancelled else { return [] }
         preparing[places.lane] -= Int64(places.preparing)
+        countFollowUps(of: places, -1)
         reservations[reservation]!.isCancelled = true
         return remove { $0.reservation == reservation }
     }
@@ -236,6 +266,12 @@ extension BatchQueue {
 // MARK: - Rules
 
 extension BatchQueue {
+    /// - Parameter sign: 1 where they are to be done from now on, -1 where not.
+    private mutating func countFollowUps(of places: Places, _ sign: Int) {
+        followedElementCount += sign * places.followed
+        followUps[places.lane] += Int64(sign * places.followed * places.followUps)
+    }
+
     private func isReady(_ now: Instant) -> Bool {
         guard !waiting.isEmpty else { return false }
         return configuration.maxQueueDelayMicroseconds == 0 || isDraining

@@ -74,15 +74,19 @@ public final class Batcher<Element: Sendable>: Sendable {
     ///
     /// - Throws: `queueFull` where fewer places are free, `waitTooLong` where recent batches say that its turn would come too late;
     ///   `deadline` where they say that the answer would. Nothing is taken then.
-    /// - Parameter isLong: whether the elements are prepared in a line of their own, which nobody else waits for.
+    /// - Parameters:
+    ///   - isLong: whether the elements are prepared in a line of their own, which nobody else waits for.
+    ///   - followUps: what is to be done for each element after its batch, in units that take about the same time:
+    ///     estimates count on it. `Reservation.followUp` tells when it is done.
     /// - Precondition: `places` is at least 1.
     public func reserve(
-        places: Int, deadline: Instant? = nil, priority: Priority = .usual, isLong: Bool = false
+        places: Int, deadline: Instant? = nil, priority: Priority = .usual, isLong: Bool = false, followUps: Int = 0
     ) throws(ReservationRefusal) -> Reservation<Element> {
         let now = clock.now()
         let id = try withQueue { (queue, elsewhere) throws(ReservationRefusal) in
             try queue.reserve(
-                places, deadline: deadline, priority: priority, isLong: isLong, elsewhere: elsewhere, now: now)
+                places, deadline: deadline, priority: priority, isLong: isLong, followUps: followUps,
+                elsewhere: elsewhere, now: now)
         }
         return Reservation(batcher: self, id: id, deadline: deadline, urgency: priority.urgency(arrival: now))
     }
@@ -91,11 +95,12 @@ public final class Batcher<Element: Sendable>: Sendable {
     ///
     /// - Throws: as `reserve`.
     public func check(
-        places: Int, deadline: Instant? = nil, priority: Priority = .usual
+        places: Int, deadline: Instant? = nil, priority: Priority = .usual, followUps: Int = 0
     ) throws(ReservationRefusal) {
         let now = clock.now()
         try withQueue { (queue, elsewhere) throws(ReservationRefusal) in
-            try queue.check(places, deadline: deadline, priority: priority, elsewhere: elsewhere, now: now)
+            try queue.check(
+                places, deadline: deadline, priority: priority, followUps: followUps, elsewhere: elsewhere, now: now)
         }
     }
 
@@ -158,6 +163,10 @@ extension Batcher {
     fileprivate func cancel(_ reservation: UInt64) -> [Element] { withQueue { queue, _ in queue.cancel(reservation) } }
     fileprivate func release(_ reservation: UInt64) -> [Element] {
         withQueue { queue, _ in queue.release(reservation) }
+    }
+
+    fileprivate func followUp(_ reservation: UInt64, nanoseconds: Int64) {
+        withQueue { queue, _ in queue.followUp(reservation, nanoseconds: nanoseconds) }
     }
 
     private func perform(_ actions: BatchQueue<Element>.Actions) {
@@ -236,6 +245,11 @@ public final class Reservation<Element: Sendable>: Sendable {
             element, reservation: id, workerNanoseconds: workerNanoseconds,
             preparationNanoseconds: preparationNanoseconds, canRunBatch: canRunBatch)
     }
+
+    /// All follow-ups of one of the elements have been done.
+    ///
+    /// - Parameter nanoseconds: what they took a worker: later estimates count on it.
+    public func followUp(nanoseconds: Int64) { batcher.followUp(id, nanoseconds: nanoseconds) }
 
     /// Takes those elements back that no batch has taken yet, and refuses those still to come. The places stay taken
     /// until `release`.

@@ -32,6 +32,15 @@ struct PendingWork: Equatable, Sendable {
         count += Int(counts.wrappedSum())
     }
 
+    /// What is to be done for elements after their batches. Where they are more than those that were added before, the
+    /// others have been through theirs.
+    ///
+    /// - Parameter counts: follow-ups, a lane for each level.
+    mutating func addFollowUps(_ counts: SIMD16<Int64>, nanosecondsEach: Int64, ofElements elements: Int) {
+        nanoseconds &+= counts &* nanosecondsEach
+        count = max(count, elements)
+    }
+
     /// What goes before work of that priority: that of the same or a higher one.
     func nanoseconds(before priority: Priority) -> Int64 {
         (0..<priority.level).reduce(0) { $0 + nanoseconds[$1] }

@@ -2,17 +2,21 @@ import FoundationEssentials
 import HTTP
 import Imaging
 import Inference
+import Parallelism
 
 /// What an answer says of why an image got its classes: class-activation maps as grayscale pictures, for a client to lay
 /// over the part of the picture that the model saw.
-struct Explanation {
+struct Explanation: Sendable {
     private struct Map {
         var classIndex: Int
         /// What black and white stand for. Units: of the logits.
         var low: Float
         var high: Float
-        var picture: GrayPicture
-        var file: [UInt8]
+        /// Of the PNG. Units: pixels.
+        var width: Int
+        var height: Int
+        /// In base64.
+        var png: String
     }
 
     private let box: PictureBox
@@ -23,17 +27,32 @@ struct Explanation {
     static let pixelsPerCell = 8
     static let mostPixelsASide = 256
 
-    /// - Throws: `image(.outOfMemory)`.
-    init(_ result: ImageResult, preprocessing: Preprocessing) throws(ServiceFailure) {
-        box = preprocessing.coveredPart(width: result.width, height: result.height)
+    /// Makes the maps of an image; the pool's idle workers help.
+    ///
+    /// - Parameters:
+    ///   - classes: in the order in which the answer has their maps.
+    ///   - width, height: of the picture as it was sent. Units: pixels.
+    /// - Throws: `image(.outOfMemory)`, `resultNotFinite`.
+    init(
+        of input: HeadInput, classes: [Int], width: Int, height: Int, model: ClassifierModel, in pool: WorkerPool,
+        scratch: ThreadScratch
+    ) throws(ServiceFailure) {
+        box = model.preprocessing.coveredPart(width: width, height: height)
+        let found = pool.withScope {
+            model.plan.activationMaps(of: input, classes: classes, in: $0, scratch: scratch)
+        }
         var maps: [Map] = []
-        for map in result.maps {
+        for map in found {
+            guard map.values.allSatisfy(\.isFinite) else { throw .resultNotFinite }
             let low = map.values.min()!
             let high = map.values.max()!
             let picture = Self.picture(map, low: low, high: high)
             let file: [UInt8]
             do throws(ImageError) { file = try picture.png() } catch { throw .image(error) }
-            maps.append(Map(classIndex: map.classIndex, low: low, high: high, picture: picture, file: file))
+            maps.append(
+                Map(
+                    classIndex: map.classIndex, low: low, high: high, width: picture.width, height: picture.height,
+                    png: Data(file).base64EncodedString()))
         }
         self.maps = maps
     }
@@ -63,29 +82,11 @@ struct Explanation {
                     $0.value("index", map.classIndex)
                     $0.value("low", map.low)
                     $0.value("high", map.high)
-                    $0.value("width", map.picture.width)
-                    $0.value("height", map.picture.height)
-                    $0.value("png", Data(map.file).base64EncodedString())
+                    $0.value("width", map.width)
+                    $0.value("height", map.height)
+                    $0.value("png", map.png)
                 }
             }
         }
-    }
-}
-
-extension ClassificationAnswer {
-    /// Of each image in its place, nil of those that could not be read; none where nobody asks.
-    func explanations(
-        of outcomes: [ImageOutcome], preprocessing: Preprocessing
-    ) throws(ServiceFailure) -> [Explanation?] {
-        guard mapCount > 0 else { return [] }
-        var explanations: [Explanation?] = []
-        for outcome in outcomes {
-            guard case .result(let result) = outcome else {
-                explanations.append(nil)
-                continue
-            }
-            explanations.append(try Explanation(result, preprocessing: preprocessing))
-        }
-        return explanations
     }
 }

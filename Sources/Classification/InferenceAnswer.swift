@@ -36,8 +36,8 @@ struct ImageResult: Sendable {
     /// Empty where nobody wants them, as `features` are.
     var logits: [Float]
     var features: [Float]
-    /// The likeliest class's first, as many as were asked for.
-    var maps: [ActivationMap]
+    /// Nil where nobody asks for it.
+    var explanation: Explanation?
     /// Of the picture as it was sent. Units: pixels.
     var width: Int
     var height: Int
@@ -48,5 +48,6 @@ struct ImageOutput: Sendable {
     var logits: [Float]
     /// Empty where nobody in the batch wants them.
     var features: [Float]
-    var maps: [ActivationMap] = []
+    /// Where maps are wanted of it.
+    var headInput: HeadInput?
 }

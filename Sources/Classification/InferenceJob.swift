@@ -141,37 +141,58 @@ final class InferenceJob: Sendable {
             preparationNanoseconds: pending.preparedNanoseconds, canRunBatch: true)
     }
 
-    /// Takes the result of an image, whose batch ran from `start` to `end`.
+    /// Takes the result of an image, whose batch ran from `start` to `end`. Maps are made by a job of their own: the
+    /// others of the batch do not wait for them, and the work that is more urgent goes before.
     func finish(_ image: PendingImage, output: ImageOutput, start: Instant, end: Instant, batchSize: Int) {
         let predictions = Prediction.top(answer.topK, logits: output.logits)
         // All of them, as they are divided by one sum; of what is sent itself, each.
         let isFinite =
             predictions[0].probability.isFinite && (!answer.wantsLogits || output.logits.allSatisfy(\.isFinite))
             && (!answer.wantsFeatures || output.features.allSatisfy(\.isFinite))
-            && output.maps.allSatisfy { $0.values.allSatisfy(\.isFinite) }
         // What numbers of the client's lead to is the client's.
         guard isFinite || image.isPlanar else { return fail(image.index, .resultNotFinite) }
         if isFinite { runner.metrics.topProbability.observe(Double(predictions[0].probability)) }
-        let waited = image.waitedNanoseconds + start.nanoseconds(since: image.enqueued)
-        let computed = end.nanoseconds(since: start)
-        let steps = service.keepsNotes ? InferenceNote.steps(of: image, start: start, end: end) : []
-        state.withLock { state in
-            state.batchSize = batchSize
-            state.steps = steps
-            state.queueNanoseconds = max(state.queueNanoseconds, waited)
-            state.computeNanoseconds = max(state.computeNanoseconds, computed)
-            state.parts = InferenceStatistics.Parts(
-                queueNanoseconds: waited, inputNanoseconds: image.preparedNanoseconds + schedule.readNanoseconds,
-                inferNanoseconds: computed)
+        let computed = ComputedImage(
+            index: image.index,
+            result: ImageResult(
+                predictions: predictions, logits: answer.wantsLogits ? output.logits : [],
+                features: answer.wantsFeatures ? output.features : [], width: image.prepared.width,
+                height: image.prepared.height),
+            batchSize: batchSize, inputNanoseconds: image.preparedNanoseconds + schedule.readNanoseconds,
+            queueNanoseconds: image.waitedNanoseconds + start.nanoseconds(since: image.enqueued),
+            computeNanoseconds: end.nanoseconds(since: start),
+            steps: service.keepsNotes ? InferenceNote.steps(of: image, start: start, end: end) : [])
+        guard let input = output.headInput else { return complete(computed) }
+        // Nil where the client has left.
+        guard let urgency = state.withLock({ $0.reservation })?.urgency else { return }
+        let isAccepted = service.jobs.submit(urgency) { self.explain(computed, input, since: end) }
+        if !isAccepted { explain(computed, input, since: end) }
+    }
+
+    /// Makes the maps of an image that has waited for them since the end of its batch. Runs on a worker.
+    private func explain(_ image: ComputedImage, _ input: HeadInput, since end: Instant) {
+        let started = service.clock.now()
+        guard let reservation = state.withLock({ $0.reservation }) else { return }
+        if let deadline = reservation.deadline, started > deadline { return expire(image.index) }
+        var image = image
+        do throws(ServiceFailure) {
+            image.result.explanation = try Explanation(
+                of: input, classes: image.result.predictions.prefix(answer.mapCount).map(\.index),
+                width: image.result.width, height: image.result.height, model: runner.model, in: service.pool,
+                scratch: service.scratch)
+        } catch { return fail(image.index, error) }
+        let made = service.clock.now().nanoseconds(since: started)
+        reservation.followUp(nanoseconds: made)
+        let waited = started.nanoseconds(since: end)
+        image.queueNanoseconds += waited
+        image.computeNanoseconds += made
+        if service.keepsNotes {
+            image.steps += [
+                InferenceNote.Step(name: .queueForWorker, start: end, nanoseconds: waited),
+                InferenceNote.Step(name: .maps, start: started, nanoseconds: made),
+            ]
         }
-        complete(
-            image.index,
-            .result(
-                ImageResult(
-                    predictions: predictions, logits: answer.wantsLogits ? output.logits : [],
-                    features: answer.wantsFeatures ? output.features : [], maps: output.maps,
-                    width: image.prepared.width,
-                    height: image.prepared.height)))
+        complete(image)
     }
 
     /// The deadline has passed before image `index` was computed.
@@ -180,6 +201,19 @@ final class InferenceJob: Sendable {
     }
 
     private func fail(_ index: Int, _ failure: ServiceFailure) { complete(index, .failure(failure)) }
+
+    private func complete(_ image: ComputedImage) {
+        state.withLock { state in
+            state.batchSize = image.batchSize
+            state.steps = image.steps
+            state.queueNanoseconds = max(state.queueNanoseconds, image.queueNanoseconds)
+            state.computeNanoseconds = max(state.computeNanoseconds, image.computeNanoseconds)
+            state.parts = InferenceStatistics.Parts(
+                queueNanoseconds: image.queueNanoseconds, inputNanoseconds: image.inputNanoseconds,
+                inferNanoseconds: image.computeNanoseconds)
+        }
+        complete(image.index, .result(image.result))
+    }
 
     private func complete(_ index: Int, _ outcome: ImageOutcome) {
         let finished = state.withLock { state -> State? in
@@ -251,4 +285,16 @@ final class InferenceJob: Sendable {
         }
         return nil
     }
+}
+
+/// An image whose batch has been run.
+private struct ComputedImage: Sendable {
+    /// Its place in the request.
+    let index: Int
+    var result: ImageResult
+    let batchSize: Int
+    let inputNanoseconds: Int64
+    var queueNanoseconds: Int64
+    var computeNanoseconds: Int64
+    var steps: [InferenceNote.Step]
 }

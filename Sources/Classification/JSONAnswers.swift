@@ -9,11 +9,10 @@ struct ClassificationAnswer: InferenceAnswer {
     var wantsFeatures: Bool { false }
     var allowsFailures: Bool { true }
 
-    func response(_ outcomes: [ImageOutcome], model: ClassifierModel) throws(ServiceFailure) -> Response {
-        let explanations = try explanations(of: outcomes, preprocessing: model.preprocessing)
-        return .results(
-            outcomes, model: model, bytesPerImage: 64 + topK * 96 + mapCount * 8192
-        ) { index, result, json in
+    func response(_ outcomes: [ImageOutcome], model: ClassifierModel) -> Response {
+        .results(
+            outcomes, model: model, bytesPerImage: 64 + topK * 96 + mapCount * 4096
+        ) { result, json in
             json.value("width", result.width)
             json.value("height", result.height)
             json.array("predictions") {
@@ -25,7 +24,7 @@ struct ClassificationAnswer: InferenceAnswer {
                     }
                 }
             }
-            if mapCount > 0 { json.object("cam") { explanations[index]?.write(to: &$0) } }
+            if let explanation = result.explanation { json.object("cam") { explanation.write(to: &$0) } }
         }
     }
 }
@@ -39,7 +38,7 @@ struct EmbeddingAnswer: InferenceAnswer {
     var allowsFailures: Bool { true }
 
     func response(_ outcomes: [ImageOutcome], model: ClassifierModel) -> Response {
-        .results(outcomes, model: model, bytesPerImage: 32 + 12 * model.plan.featureCount) { _, result, json in
+        .results(outcomes, model: model, bytesPerImage: 32 + 12 * model.plan.featureCount) { result, json in
             json.array("embedding") { for value in result.features { $0.value(nil, value) } }
         }
     }
@@ -49,16 +48,16 @@ extension Response {
     /// `{"model", "version", "results": [{…}]}`, the entries' members by `write`.
     fileprivate static func results(
         _ outcomes: [ImageOutcome], model: ClassifierModel, bytesPerImage: Int,
-        _ write: (_ index: Int, ImageResult, inout JSONWriter) -> Void
+        _ write: (ImageResult, inout JSONWriter) -> Void
     ) -> Response {
         var json = JSONWriter(capacity: 128 + outcomes.count * bytesPerImage)
         json.object {
             $0.value("model", model.name)
             $0.value("version", String(model.version))
             $0.array("results") {
-                for (index, outcome) in outcomes.enumerated() {
+                for outcome in outcomes {
                     switch outcome {
-                    case .result(let result): $0.object { write(index, result, &$0) }
+                    case .result(let result): $0.object { write(result, &$0) }
                     case .failure(let failure): $0.object { failure.write(to: &$0) }
                     }
                 }

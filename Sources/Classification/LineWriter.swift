@@ -9,7 +9,8 @@ import Glibc
 import Musl
 #endif
 
-/// Writes lines from a thread of its own: whoever logs never waits for whoever reads.
+/// Writes lines from a thread of its own: whoever logs never waits for whoever reads. No text in them drives a terminal
+/// or begins a line of its own: `LogValue.escaped`.
 ///
 /// At most `capacity` lines wait; what comes beyond is lost, as is what cannot be written, the disk being full for
 /// example. The next line that gets through says how many, and why, and a counter counts them.
@@ -132,7 +133,7 @@ public final class LineWriter: Sendable {
             if line.droppedBefore > 0 {
                 text += notice("\(line.droppedBefore) lines were dropped: nobody read them in time")
             }
-            text += line.text
+            text += LogValue.escaped(line.text)
             text += "\n"
         }
         let code = write(text)

@@ -36,14 +36,9 @@ final class ModelRunner: Sendable {
                 let start = clock.now()
                 let wantsFeatures = images.contains { $0.job.answer.wantsFeatures }
                 let outputs = sessions.withSession { session in
-                    var outputs = session.run(
-                        images.map(\.prepared.unsafeInput), wantsFeatures: wantsFeatures, in: pool, scratch: scratch)
-                    for (index, image) in images.enumerated() where image.job.answer.mapCount > 0 {
-                        outputs[index].maps = session.maps(
-                            of: index, likeliest: image.job.answer.mapCount, logits: outputs[index].logits, in: pool,
-                            scratch: scratch)
-                    }
-                    return outputs
+                    session.run(
+                        images.map(\.prepared.unsafeInput), wantsFeatures: wantsFeatures,
+                        isExplained: images.map { $0.job.answer.mapCount > 0 }, in: pool, scratch: scratch)
                 }
                 let end = clock.now()
                 withExtendedLifetime(images) {}
@@ -70,7 +65,9 @@ final class ModelRunner: Sendable {
         return picture.withUnsafeBufferPointer { pixels in
             sessions.withSession {
                 let start = clock.now()
-                let output = $0.run([.rgb(pixels.baseAddress!)], wantsFeatures: false, in: pool, scratch: scratch)[0]
+                let output = $0.run(
+                    [.rgb(pixels.baseAddress!)], wantsFeatures: false, isExplained: [false], in: pool,
+                    scratch: scratch)[0]
                 return (output.logits.allSatisfy(\.isFinite), clock.now().nanoseconds(since: start))
             }
         }
@@ -118,20 +115,17 @@ private final class SessionBox: @unchecked Sendable {  // taken out of the pool 
     init(_ session: consuming Session) { self.session = session }
 
     func run(
-        _ inputs: [UnsafeInput], wantsFeatures: Bool, in pool: WorkerPool, scratch: ThreadScratch
+        _ inputs: [UnsafeInput], wantsFeatures: Bool, isExplained: [Bool], in pool: WorkerPool,
+        scratch: ThreadScratch
     ) -> [ImageOutput] {
-        pool.withScope { session.run(inputs, in: $0, scratch: scratch) }
-        // The features are there in any case, as the classifier reads them.
-        return inputs.indices.map {
-            ImageOutput(logits: session.logits(of: $0), features: wantsFeatures ? session.features(of: $0) : [])
+        pool.withScope { scope in
+            session.run(inputs, in: scope, scratch: scratch)
+            // The features are there in any case, as the classifier reads them.
+            return inputs.indices.map {
+                ImageOutput(
+                    logits: session.logits(of: $0), features: wantsFeatures ? session.features(of: $0) : [],
+                    headInput: isExplained[$0] ? session.headInput(of: $0, in: scope, scratch: scratch) : nil)
+            }
         }
-    }
-
-    /// Of image `index` of the last run.
-    func maps(
-        of index: Int, likeliest count: Int, logits: [Float], in pool: WorkerPool, scratch: ThreadScratch
-    ) -> [ActivationMap] {
-        let classes = Prediction.largest(count, of: logits)
-        return pool.withScope { session.activationMaps(of: index, classes: classes, in: $0, scratch: scratch) }
     }
 }

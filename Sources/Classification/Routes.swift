@@ -95,6 +95,8 @@ extension ServiceContext {
         var json = JSONWriter()
         json.object {
             if let name = catalogue.defaultModel { $0.value("default_model", name) }
+            // Whoever knows it need not send what is not taken, and by HTTP/1.1 would not always be told why.
+            $0.value("max_body_bytes", settings.maxBodyBytes)
             $0.array("models") {
                 for status in catalogue.statuses { describe(status, to: &$0) }
             }

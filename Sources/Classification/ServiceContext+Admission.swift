@@ -12,7 +12,8 @@ extension ServiceContext {
                 return .admitted(nil)
             }
             if let runner = try? self.catalogue.runner(model: parameters.model, version: parameters.version),
-                let refusal = self.refusal(request, self.schedule(parameters), runner)
+                let refusal = self.refusal(
+                    request, self.schedule(parameters), mapCount: self.mapCount(parameters), runner)
             {
                 return .refused(refusal)
             }
@@ -30,13 +31,16 @@ extension ServiceContext {
             let schedule = InferenceSchedule(
                 deadlineMicroseconds: self.deadlineMicroseconds(milliseconds: milliseconds),
                 priority: Priority(requested: Priority.levels.lowerBound))
-            return self.refusal(request, schedule, runner).map { .refused($0) } ?? .admitted(nil)
+            return self.refusal(request, schedule, mapCount: 0, runner).map { .refused($0) } ?? .admitted(nil)
         }
     }
 
-    private func refusal(_ request: Request, _ schedule: InferenceSchedule, _ runner: ModelRunner) -> Response? {
+    private func refusal(
+        _ request: Request, _ schedule: InferenceSchedule, mapCount: Int, _ runner: ModelRunner
+    ) -> Response? {
         do throws(ReservationRefusal) {
-            try runner.batcher.check(places: 1, deadline: schedule.deadline(of: request), priority: schedule.priority)
+            try runner.batcher.check(
+                places: 1, deadline: schedule.deadline(of: request), priority: schedule.priority, followUps: mapCount)
             return nil
         } catch {
             let failure = ServiceFailure(error, places: 1, deadlineMicroseconds: schedule.deadlineMicroseconds)

@@ -36,8 +36,13 @@ extension ServiceContext {
             guard topK <= classes else {
                 throw .badParameter(name: "top_k", reason: "\(topK) is not between 1 and \(classes)")
             }
-            return ClassificationAnswer(topK: topK, mapCount: min(parameters.mapCount ?? 0, topK))
+            return ClassificationAnswer(topK: topK, mapCount: min(mapCount(parameters), topK))
         }
+    }
+
+    /// Of how many classes of an image maps are to be made: of no more than it is told.
+    func mapCount(_ parameters: ImageParameters) -> Int {
+        min(parameters.mapCount ?? 0, parameters.topK ?? settings.topK)
     }
 
     func infer(_ route: ImageRoute, _ parameters: ImageParameters, _ request: Request, _ responder: Responder) {

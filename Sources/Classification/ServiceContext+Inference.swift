@@ -66,7 +66,7 @@ extension ServiceContext {
         do throws(ReservationRefusal) {
             reservation = try runner.batcher.reserve(
                 places: images.count, deadline: schedule.deadline(of: request), priority: schedule.priority,
-                isLong: images.contains { $0.decodeCost >= LongDecodes.leastCost })
+                isLong: images.contains { $0.decodeCost >= LongDecodes.leastCost }, followUps: answer.mapCount)
         } catch {
             throw ServiceFailure(error, places: images.count, deadlineMicroseconds: schedule.deadlineMicroseconds)
         }

@@ -132,6 +132,10 @@ extension ServiceFailure {
         }
     }
 
+    /// For a body that is no image, and that a client that sends forms has made.
+    private static let formHint =
+        "; it was sent as a form: curl's -d takes line breaks out of files, --data-binary @FILE and -X POST -T FILE do not"
+
     private func time(_ microseconds: Int) -> String {
         microseconds % 1000 == 0 ? "\(microseconds / 1000) ms" : "\(microseconds) µs"
     }
@@ -150,7 +154,8 @@ extension ServiceFailure {
     /// - Parameter image: which of several images has failed.
     func response(to request: RequestReference, image: Int? = nil, stages: [Stage] = []) -> Response {
         let (status, title, reason) = presentation
-        let text = image.map { "image \($0): \(detail)" } ?? detail
+        var text = image.map { "image \($0): \(detail)" } ?? detail
+        if request.declaresForm, reason == .badImage { text += Self.formHint }
         let (contentType, body) = serviceErrorBody(
             ErrorDescription(status: status, title: title, detail: text, requestID: request.id, path: request.path))
         var response = Response(status: status, contentType: contentType, body: body, stages: stages)
@@ -171,13 +176,20 @@ extension ServiceFailure {
 struct RequestReference: Sendable {
     var id: String
     var path: String
+    /// Whether the body is said to be the fields of a form, as curl says of all that it is not told about. Not of JSON,
+    /// whose images have been encoded.
+    var declaresForm = false
 
     init(id: String, path: String) {
         self.id = id
         self.path = path
     }
 
-    init(_ request: Request) { self.init(id: request.id, path: request.path) }
+    init(_ request: Request) {
+        self.init(id: request.id, path: request.path)
+        let type = request.fields[.contentType].flatMap { MediaType($0) }
+        declaresForm = type?.essence == "application/x-www-form-urlencoded" && request.body.first != UInt8(ascii: "{")
+    }
 }
 
 /// Whether a path is one of the Open Inference Protocol's.

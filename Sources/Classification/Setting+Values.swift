@@ -78,44 +78,47 @@ extension SettingValue: Encodable {
 // MARK: - Configuration files
 
 extension Settings {
-    /// The settings in a configuration file, each checked.
+    /// The settings in a configuration file, each checked, and the line of each.
     /// - Throws: `unreadableFile`, `malformedFile`, `unknownKey`, `invalidValue`.
     static func settingsInFile(
         at path: String, relativeTo directory: String?
-    ) throws(SettingsError) -> [AbsoluteConfigKey: ConfigValue] {
+    ) throws(SettingsError) -> (values: [AbsoluteConfigKey: ConfigValue], lines: [String: Int]) {
         let file: MappedFile
         do { file = try MappedFile(path: resolve(path, in: directory)) } catch {
             throw .unreadableFile(path: path, reason: "\(error)")
         }
         let text = file.withBytes { Array($0) }
+        let lines = try linesOfMembers(in: text, path)
         let object: [String: JSONValue]
-        do {
-            object = try JSONDecoder().decode([String: JSONValue].self, from: Data(text))
-        } catch DecodingError.dataCorrupted(let context) {
-            throw .malformedFile(path: path, reason: context.debugDescription)
-        } catch { throw .malformedFile(path: path, reason: "it must be an object with a value for each key") }
-        try checkMembers(of: text, path)
-        var values: [AbsoluteConfigKey: ConfigValue] = [:]
-        for (key, json) in object.sorted(by: { $0.key < $1.key }) {
-            guard let setting = Setting.named(key) else { throw .unknownKey(path: path, key: key) }
-            values[setting.configKey] = try setting.value(json, .file(path)).configValue
+        do { object = try JSONDecoder().decode([String: JSONValue].self, from: Data(text)) } catch {
+            throw .malformedFile(place: path, reason: "\(error)")
         }
-        return values
+        var values: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (key, line) in lines.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
+            guard let setting = Setting.named(key) else { throw .unknownKey(place: "\(path), line \(line)", key: key) }
+            guard let json = object[key] else { preconditionFailure("'\(key)' was read, and yet is not there") }
+            values[setting.configKey] = try setting.value(json, .file(path: path, line: line)).configValue
+        }
+        return (values, lines)
     }
 
-    /// What the decoder lets pass: a comma too many, and a key that stands twice, of which it would take either.
-    private static func checkMembers(of text: [UInt8], _ path: String) throws(SettingsError) {
-        let names: [String]
+    /// Strict where the decoder is not: a comma too many, and a key that stands twice, of which it would take either.
+    private static func linesOfMembers(in text: [UInt8], _ path: String) throws(SettingsError) -> [String: Int] {
+        func line(at offset: Int) -> Int { 1 + text[..<offset].count { $0 == UInt8(ascii: "\n") } }
+        let names: [(name: String, offset: Int)]
         do throws(OpenInferenceError) { names = try JSONMembers.names(in: text) } catch {
             guard case .malformedJSON(let offset, let expected) = error else {
-                throw .malformedFile(path: path, reason: error.description)
+                throw .malformedFile(place: path, reason: error.description)
             }
-            throw .malformedFile(path: path, reason: "expected \(expected) at byte \(offset)")
+            let column = 1 + text[..<offset].reversed().prefix { $0 != UInt8(ascii: "\n") }.count
+            throw .malformedFile(
+                place: "\(path), line \(line(at: offset)), column \(column)", reason: "expected \(expected)")
         }
-        var seen: Set<String> = []
-        for name in names where !seen.insert(name).inserted {
-            throw .malformedFile(path: path, reason: "'\(name)' is there twice")
+        var lines: [String: Int] = [:]
+        for (name, offset) in names where lines.updateValue(line(at: offset), forKey: name) != nil {
+            throw .malformedFile(place: "\(path), line \(line(at: offset))", reason: "'\(name)' is there twice")
         }
+        return lines
     }
 }
 

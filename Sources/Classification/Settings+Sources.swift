@@ -36,10 +36,10 @@ extension Settings {
             from: [
                 InMemoryProvider(name: "flags", values: flagValues),
                 EnvironmentVariablesProvider(environmentVariables: fromEnvironment),
-                InMemoryProvider(name: "file", values: fromFile ?? [:]),
+                InMemoryProvider(name: "file", values: fromFile?.values ?? [:]),
                 InMemoryProvider(name: "defaults", values: Dictionary(uniqueKeysWithValues: defaults)),
             ],
-            filePath: path)
+            filePath: path ?? "", lines: fromFile?.lines ?? [:])
         do throws(KernelError) { _ = try settings.kernelTable() } catch {
             throw .invalidValue(
                 key: "isa", value: "'\(settings.isa)'", origin: settings.origin(of: "isa"),
@@ -74,11 +74,17 @@ extension Settings {
             recognised[name] = text
         }
         if !unknown.isEmpty { warnings.append("no setting is called " + unknown.joined(separator: ", ")) }
+        for name in unknown {
+            guard let setting = Setting.nearest(to: String(name.dropFirst(Setting.environmentPrefix.count))) else {
+                continue
+            }
+            warnings.append("\(name): did you mean \(setting.environmentName)?")
+        }
         return recognised
     }
 
     /// Reads every setting from the first provider that has it: flags, environment, file, defaults.
-    private mutating func take(from providers: [any ConfigProvider], filePath: String?) {
+    private mutating func take(from providers: [any ConfigProvider], filePath: String, lines: [String: Int]) {
         let recorder = OriginRecorder()
         let reader = ConfigReader(providers: providers, accessReporter: recorder)
         for setting in Setting.all {
@@ -93,7 +99,7 @@ extension Settings {
             switch recorder.providersAsked.withLock({ $0 }) {
             case 1: origins[setting.key] = .flag(setting.flag)
             case 2: origins[setting.key] = .environment(setting.environmentName)
-            case 3: origins[setting.key] = .file(filePath ?? "")
+            case 3: origins[setting.key] = .file(path: filePath, line: lines[setting.key] ?? 0)
             default: break
             }
         }

@@ -99,8 +99,8 @@ public enum SettingOrigin: Equatable, Sendable {
     case flag(String)
     /// An environment variable, by its name.
     case environment(String)
-    /// A configuration file, by its path.
-    case file(String)
+    /// A configuration file, by its path, and the line of the key.
+    case file(path: String, line: Int)
     case `default`
 }
 
@@ -109,7 +109,7 @@ extension SettingOrigin: CustomStringConvertible {
         switch self {
         case .flag(let name): "flag \(name)"
         case .environment(let name): "environment \(name)"
-        case .file(let path): "file \(path)"
+        case .file(let path, let line): "file \(path), line \(line)"
         case .default: "default"
         }
     }
@@ -119,8 +119,8 @@ extension SettingOrigin: CustomStringConvertible {
 public enum SettingsError: Error, Equatable, Sendable {
     case unreadableFile(path: String, reason: String)
     /// Not a JSON object.
-    case malformedFile(path: String, reason: String)
-    case unknownKey(path: String, key: String)
+    case malformedFile(place: String, reason: String)
+    case unknownKey(place: String, key: String)
     /// A value of the wrong type, or one that cannot be.
     case invalidValue(key: String, value: String, origin: SettingOrigin, allowed: String)
     /// No directory of models was named, and none is where one is looked for.
@@ -131,9 +131,11 @@ extension SettingsError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreadableFile(let path, let reason): "cannot read \(path): \(reason)"
-        case .malformedFile(let path, let reason): "\(path) is not a JSON object of settings: \(reason)"
-        case .unknownKey(let path, let key):
-            "\(path): there is no setting '\(key)'; there are " + Setting.all.map(\.key).joined(separator: ", ")
+        case .malformedFile(let place, let reason): "\(place): not a JSON object of settings: \(reason)"
+        case .unknownKey(let place, let key):
+            "\(place): there is no setting '\(key)'; "
+                + (Setting.nearest(to: key).map { "did you mean '\($0.key)'?" }
+                    ?? "there are " + Setting.all.map(\.key).joined(separator: ", "))
         case .invalidValue(let key, let value, let origin, let allowed):
             "'\(key)' is \(value) (\(origin)), but must be \(allowed)"
         case .noModels(let searched):

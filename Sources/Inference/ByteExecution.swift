@@ -140,7 +140,14 @@ struct ByteExecution {
 
     /// Gives `body` a cursor over at least `bytes` bytes of the thread's scratch and room for rounding its parts.
     func withScratch(_ bytes: Int, slot: Int, _ body: (inout ByteCursor) -> Void) {
-        var cursor = ByteCursor(scratch.floats((bytes + ByteCursor.rounding) / 4 + 1, slot: slot))
+        scratch.withBytes(bytes, slot: slot, body)
+    }
+}
+
+extension ThreadScratch {
+    /// Gives `body` a cursor over at least `bytes` bytes of the slot's memory and room for rounding its parts.
+    func withBytes(_ bytes: Int, slot: Int, _ body: (inout ByteCursor) -> Void) {
+        var cursor = ByteCursor(floats((bytes + ByteCursor.rounding) / 4 + 1, slot: slot))
         body(&cursor)
     }
 }

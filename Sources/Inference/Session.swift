@@ -90,22 +90,18 @@ public struct Session: ~Copyable {
         }
     }
 
-    /// Where each of `classes` was seen on image `index` of the last run; the scope's idle workers help.
+    /// What the head has read of image `index` of the last run, for `Plan.activationMaps`.
     ///
-    /// Numerics: an image's maps have the same bits whatever else was in the batch and whoever helps.
-    /// - Precondition: as of `run`, and the classes are the plan's.
-    /// - Complexity: the head's convolution over one image, and a dot product for each class and cell.
-    public borrowing func activationMaps(
-        of index: Int, classes: [Int], in scope: ParallelScope, scratch: ThreadScratch
-    ) -> [ActivationMap] {
+    /// - Precondition: `scope` and `scratch` as of the run.
+    public borrowing func headInput(
+        of index: Int, in scope: ParallelScope, scratch: ThreadScratch
+    ) -> HeadInput {
         precondition((0..<capacity).contains(index), "image \(index) of \(capacity)")
         return switch plan.network {
         case .float(let plan):
-            execution(of: plan, in: scope, scratch: scratch, profile: nil).activationMaps(
-                image: index, classes: classes)
+            execution(of: plan, in: scope, scratch: scratch, profile: nil).headInput(image: index)
         case .bytes(let plan):
-            execution(of: plan, [], in: scope, scratch: scratch, profile: nil)
-                .activationMaps(image: index, classes: classes)
+            execution(of: plan, [], in: scope, scratch: scratch, profile: nil).headInput(image: index)
         }
     }
 

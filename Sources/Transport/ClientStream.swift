@@ -37,6 +37,7 @@ public struct ClientStream: ~Copyable {
     private static func shakeHands(_ stream: TLSStream, by deadline: Instant) throws(StreamFailure) {
         var byte: UInt8 = 0
         while true {
+            try check(deadline, .receive)
             switch withUnsafeMutableBytes(of: &byte, { stream.receive(into: $0) }) {
             case .handshaken: return
             case .wouldBlock(let direction): try wait(for: stream.descriptor, until: direction, .receive, by: deadline)
@@ -53,6 +54,7 @@ public struct ClientStream: ~Copyable {
     public func send(_ bytes: [UInt8]) throws(StreamFailure) {
         var offset = 0
         while offset < bytes.count {
+            try Self.check(deadline, .send)
             let sent = bytes.withUnsafeBytes {
                 stream.send(
                     UnsafeRawBufferPointer(rebasing: $0[offset...]), then: UnsafeRawBufferPointer(start: nil, count: 0))
@@ -79,6 +81,7 @@ public struct ClientStream: ~Copyable {
     public func receive(by deadline: Instant) throws(StreamFailure) -> [UInt8]? {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
+            try Self.check(deadline, .receive)
             switch chunk.withUnsafeMutableBytes({ stream.receive(into: $0) }) {
             case .bytes(let count): return Array(chunk[..<count])
             case .endOfStream: return nil
@@ -89,6 +92,13 @@ public struct ClientStream: ~Copyable {
             case .refused(let error): throw .tls(error)
             case .failed(let failure): throw failure
             }
+        }
+    }
+
+    /// A peer that always has a little more must not put the deadline off.
+    private static func check(_ deadline: Instant, _ operation: SocketError.Operation) throws(StreamFailure) {
+        guard MonotonicClock().now() < deadline else {
+            throw .socket(SocketError(operation: operation, code: ETIMEDOUT))
         }
     }
 

@@ -9,7 +9,8 @@ import Musl
 extension Socket {
     /// A socket that is connected to the first address that `host` resolves to and that takes the connection. Blocks.
     ///
-    /// - Parameter deadline: for all addresses together; resolving a name is not cut short by it.
+    /// - Parameter deadline: for all addresses together; resolving a name is not cut short by it: whoever cannot wait for
+    ///   that calls this from a thread that can.
     /// - Throws: `SocketError` with `resolve`, `socket`, `setNonBlocking` or `connect`: that of the last address tried.
     public static func connected(host: String, port: Int, by deadline: Instant) throws(SocketError) -> Socket {
         try atFirstAddress(of: host, port: port) { (address) throws(SocketError) in try connected(address, by: deadline)

@@ -1,3 +1,5 @@
+import Classification
+
 /// Prints what a model says about images, one after the other.
 struct ClassificationWriter {
     let format: ClassifyCommand.Format
@@ -11,7 +13,7 @@ struct ClassificationWriter {
     func text(file: String, _ image: ClassifiedImage) throws -> String {
         switch format {
         case .table: return table(file, image)
-        case .jsonl:
+        case .json:
             return try JSONText.line(
                 Line(
                     file: file, width: image.width, height: image.height,
@@ -25,6 +27,12 @@ struct ClassificationWriter {
                     + "\(prediction.probability)\n"
             }.joined()
         }
+    }
+
+    /// Names and labels in CSV are data as they are, where no terminal shows them.
+    func write(_ text: String) throws(StreamError) {
+        let isData = format == .csv && !StandardStream.output.isTerminal
+        try isData ? StandardStream.output.writeExactly(text) : StandardStream.output.write(text)
     }
 
     private struct Line: Encodable {
@@ -45,7 +53,7 @@ struct ClassificationWriter {
             let share = NumberText.percent(Double(prediction.probability))
             table.add(["  " + share, "\(prediction.index)", labels[prediction.index]])
         }
-        return "\(file)  \(image.width)×\(image.height)\n" + table.text
+        return "\(LogValue.escaped(file))  \(image.width)×\(image.height)\n" + table.text
     }
 
     /// Source: RFC 4180, section 2.

@@ -10,25 +10,23 @@ struct ClassifyCommand: ParsableCommand {
             probable classes of each, in the order given:
 
               swiftlet classify photo.jpg
-              swiftlet classify --format jsonl photos/ > classes.jsonl
+              swiftlet classify --format json photos/ > classes.jsonl
 
             An image that cannot be read is named on standard error and the others go on; the exit code is then 1.
             """)
 
     enum Format: String, CaseIterable, ExpressibleByArgument {
-        case table, jsonl, csv
-
-        init?(argument: String) {
-            guard let format = argument == "json" ? .jsonl : Format(rawValue: argument) else { return nil }
-            self = format
-        }
+        case table, json, csv
     }
 
     @Argument(help: ArgumentHelp("Files, directories, or - for standard input.", valueName: "path"))
     var paths: [String]
-    @Option(help: ArgumentHelp("How many classes to print of each image (default: topK's, 5).", valueName: "count"))
+    @Option(
+        help: ArgumentHelp(
+            "How many classes to print of each image, at most all of the model's (default: topK's, 5, or all where "
+                + "the model has fewer).", valueName: "count"))
     var topK: Int?
-    @Option(help: ArgumentHelp("A table to read, JSON with an image a line, or CSV.", valueName: "table|jsonl|csv"))
+    @Option(help: ArgumentHelp("A table to read, JSON with an image a line, or CSV.", valueName: "table|json|csv"))
     var format = Format.table
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Compute") var compute: ComputeOptions
@@ -52,7 +50,7 @@ struct ClassifyCommand: ParsableCommand {
             case .success(let image):
                 let text = try writer.text(file: sources[index].name, image)
                 if StandardStream.output.isTerminal { try progress.clear() }
-                try StandardStream.output.write(text)
+                try writer.write(text)
             case .failure(let failure):
                 failures += 1
                 try progress.clear()

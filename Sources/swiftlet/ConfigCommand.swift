@@ -54,7 +54,7 @@ struct ConfigCommand: ParsableCommand {
                     switch origin {
                     case .flag(let name): ("flag", name)
                     case .environment(let name): ("environment", name)
-                    case .file(let path): ("file", path)
+                    case .file(let path, _): ("file", path)
                     case .default: ("default", nil)
                     }
             }

@@ -15,8 +15,8 @@ struct HealthCommand: ParsableCommand {
 
             It asks where the settings have 'swiftlet serve' listen: at the admin address where there is one, which \
             needs no client certificate, or else at the main port; by TLS where that address speaks it, without \
-            looking whose certificate it is. So what 'serve' is given as a flag must be given here too, and what it \
-            has from the environment or the configuration file need not.
+            looking whose certificate it is. So what 'serve' is given as a flag must be given here too (--tls-key may, \
+            and is not read), and what it has from the environment or the configuration file need not.
             """)
 
     @Option(help: ArgumentHelp("Asks there, such as http://127.0.0.1:8080, whatever the settings.", valueName: "url"))
@@ -25,7 +25,8 @@ struct HealthCommand: ParsableCommand {
     @Flag(help: "Asks /livez, which answers while models are loaded and during a drain too, instead of /readyz.")
     var live = false
 
-    @Option(help: ArgumentHelp("How long the service may take in all.", valueName: "s"))
+    @Option(
+        help: ArgumentHelp("How long it may take in all, from resolving the name to the answer's end.", valueName: "s"))
     var timeoutSeconds = 3
 
     @OptionGroup var address: AddressOptions
@@ -37,12 +38,18 @@ struct HealthCommand: ParsableCommand {
         }
         let endpoint = try endpoint()
         let path = live ? "/livez" : "/readyz"
-        let answer: Answer
-        do throws(StreamFailure) { answer = try ask(endpoint, path) } catch {
-            throw HealthError(place: "\(endpoint)\(path)", reason: reason(for: error))
+        let place = "\(endpoint)\(path)"
+        let given: Answer?
+        do throws(StreamFailure) { given = try ask(endpoint, path) } catch {
+            throw HealthError(place: place, reason: reason(for: error))
         }
-        guard answer.status == 200 else { throw HealthError(place: "\(endpoint)\(path)", reason: answer.reason) }
-        try StandardStream.output.write("\(endpoint)\(path): \(live ? "live" : "ready")\n")
+        guard let answer = given else { throw HealthError(place: place, reason: late("resolve")) }
+        guard answer.status == 200 else {
+            // What a server of TLS says in the clear to who speaks none.
+            let hint = answer.status == 400 && !endpoint.isSecure ? "; \(Self.tlsHint)" : ""
+            throw HealthError(place: place, reason: answer.reason + hint)
+        }
+        try StandardStream.output.write("\(place): \(live ? "live" : "ready")\n")
     }
 
     private func endpoint() throws -> HealthEndpoint {
@@ -53,8 +60,25 @@ struct HealthCommand: ParsableCommand {
         return endpoint
     }
 
-    private func ask(_ endpoint: HealthEndpoint, _ path: String) throws(StreamFailure) -> Answer {
+    private static let tlsHint =
+        "where the service speaks TLS, give --tls-certificate as 'serve' has it, or --url https://HOST:PORT"
+
+    /// - Returns: nil where the name has not been resolved in time.
+    private func ask(_ endpoint: HealthEndpoint, _ path: String) throws(StreamFailure) -> Answer? {
         let deadline = MonotonicClock().now().advanced(byNanoseconds: Int64(timeoutSeconds) * 1_000_000_000)
+        // All else looks at the deadline by itself, and says what it was at.
+        let outcome = Overtime.run(by: deadline.advanced(byNanoseconds: 100_000_000)) {
+            () -> Result<Answer, StreamFailure> in
+            do throws(StreamFailure) { return .success(try Self.ask(endpoint, path, by: deadline)) } catch {
+                return .failure(error)
+            }
+        }
+        return try outcome?.get()
+    }
+
+    private static func ask(
+        _ endpoint: HealthEndpoint, _ path: String, by deadline: Instant
+    ) throws(StreamFailure) -> Answer {
         var tls: TLSClientContext?
         if endpoint.isSecure {
             do throws(TLSError) { tls = try TLSClientContext() } catch { throw .tls(error) }
@@ -67,12 +91,14 @@ struct HealthCommand: ParsableCommand {
 
     private func reason(for failure: StreamFailure) -> String {
         guard case .socket(let error) = failure, error.isTimeout else { return "\(failure)" }
-        return "no answer within \(timeoutSeconds) s (\(error.operation.rawValue))"
+        return late(error.operation.rawValue)
     }
+
+    private func late(_ operation: String) -> String { "no answer within \(timeoutSeconds) s (\(operation))" }
 }
 
 /// What came back.
-private struct Answer {
+private struct Answer: Sendable {
     /// Nil where it is no HTTP.
     let status: Int?
     let reason: String

@@ -116,19 +116,25 @@ extension ImageSource {
             complain(directory, .cannotRead(code: access(directory, R_OK | X_OK) == 0 ? EIO : errno))
             return []
         }
-        let suffixes = Set(ImageFormat.allCases.flatMap(\.fileSuffixes))
         var files: [String] = []
         for name in names.sorted() where !name.hasPrefix(".") {
             let path = directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
             if isDirectory(path) {
                 if !isLink(path) { files += images(in: path, complain: complain) }
-            } else if let dot = name.lastIndex(of: "."), suffixes.contains(name[name.index(after: dot)...].lowercased())
-            {
+            } else if isImage(name) {
                 files.append(path)
             }
         }
         return files
     }
+
+    /// Whether a file is called like an image.
+    static func isImage(_ name: String) -> Bool {
+        guard let dot = name.lastIndex(of: ".") else { return false }
+        return suffixes.contains(name[name.index(after: dot)...].lowercased())
+    }
+
+    private static let suffixes = Set(ImageFormat.allCases.flatMap(\.fileSuffixes))
 
     static func isDirectory(_ path: String) -> Bool {
         var status = stat()

@@ -20,6 +20,8 @@ enum LabelledSetError: Error, Equatable, CustomStringConvertible {
     case unknownClass(place: String, name: String, classCount: Int)
     case ambiguousClass(place: String, name: String, indices: [Int])
     case empty(path: String, expected: String)
+    /// A directory without folders of images; `images` lie in it itself.
+    case noClassFolders(path: String, images: Int, folders: Int)
 
     var description: String {
         switch self {
@@ -35,6 +37,11 @@ enum LabelledSetError: Error, Equatable, CustomStringConvertible {
             "\(place): several classes are called '\(name)'; use one of the indices "
                 + indices.map(String.init).joined(separator: ", ")
         case .empty(let path, let expected): "\(path) has no images; expected \(expected)"
+        case .noClassFolders(let path, let images, let folders):
+            "\(path) has \(images) \(images == 1 ? "image" : "images") of its own and "
+                + (folders == 0 ? "no folders" : "no images in its \(folders == 1 ? "folder" : "\(folders) folders")")
+                + "; expected a folder for each class, called by its label or index, with the images of that class "
+                + "in it, such as \(path)/0/photo.jpg; or name a table of files and classes by --labels-file"
         }
     }
 }
@@ -92,7 +99,7 @@ extension LabelledSet {
     }
 
     /// Takes the images of each folder in `directory` as of the class that the folder is named after.
-    /// - Throws: `unknownClass`, `ambiguousClass`, `empty`.
+    /// - Throws: `unknownClass`, `ambiguousClass`, `empty`, `noClassFolders`.
     init(
         folders directory: String, classes: ClassNames, complain: (String, ImageSourceError) -> Void
     ) throws(LabelledSetError) {
@@ -100,12 +107,18 @@ extension LabelledSet {
         do { names = try FileManager.default.contentsOfDirectory(atPath: directory).sorted() } catch {
             throw .empty(path: directory, expected: "a directory that can be listed")
         }
+        let directory = directory.count > 1 && directory.hasSuffix("/") ? String(directory.dropLast()) : directory
+        var (images, folders) = (0, 0)
         for name in names where !name.hasPrefix(".") {
             let folder = "\(directory)/\(name)"
-            guard ImageSource.isDirectory(folder) else { continue }
+            guard ImageSource.isDirectory(folder) else {
+                images += ImageSource.isImage(name) ? 1 : 0
+                continue
+            }
+            folders += 1
             let actual = try classes.index(of: name, at: folder)
             items += ImageSource.images(in: folder, complain: complain).map { Item(path: $0, actual: actual) }
         }
-        guard !items.isEmpty else { throw .empty(path: directory, expected: "a folder for each class") }
+        guard !items.isEmpty else { throw .noClassFolders(path: directory, images: images, folders: folders) }
     }
 }

@@ -26,7 +26,7 @@ struct ProgressBar {
         let now = clock.now()
         if let lastDrawn, now.seconds(since: lastDrawn) < Self.intervalSeconds, done < total { return }
         lastDrawn = now
-        try StandardStream.error.write(
+        try StandardStream.error.writeExactly(
             "\r\u{1B}[K" + Self.line(done: done, of: total, unit: unit, seconds: now.seconds(since: start)))
     }
 
@@ -34,7 +34,7 @@ struct ProgressBar {
     mutating func clear() throws(StreamError) {
         guard lastDrawn != nil else { return }
         lastDrawn = nil
-        try StandardStream.error.write("\r\u{1B}[K")
+        try StandardStream.error.writeExactly("\r\u{1B}[K")
     }
 
     /// [###---] 12/24, 50 images/s

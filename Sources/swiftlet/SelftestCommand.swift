@@ -19,7 +19,7 @@ struct SelftestCommand: ParsableCommand {
             The exit code is 0 where all is right, else 1.
             """)
 
-    @Flag(help: "A JSON report instead of a table.") var json = false
+    @Option(help: OutputFormat.help) var format = OutputFormat.table
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
@@ -34,7 +34,7 @@ struct SelftestCommand: ParsableCommand {
         if !record.isEmpty { return try record(with: settings) }
         let reports = try Self.models(settings).map { try Selftest($0, settings).run() }
         try StandardStream.output.write(
-            json ? JSONText.pretty(["models": reports]) : reports.map(\.text).joined(separator: "\n"))
+            format == .json ? JSONText.pretty(["models": reports]) : reports.map(\.text).joined(separator: "\n"))
         if reports.contains(where: { !$0.isRight }) { throw ExitCode.failure }
     }
 

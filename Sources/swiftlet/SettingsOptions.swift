@@ -67,6 +67,7 @@ struct AddressOptions: SettingsOptions {
     @Option(help: .setting("host", "address")) var host: String?
     @Option(help: .setting("port", "number")) var port: String?
     @Option(help: .setting("tlsCertificate", "file")) var tlsCertificate: String?
+    @Option(help: .setting("tlsKey", "file")) var tlsKey: String?
     @Option(help: .setting("tlsClientCa", "file")) var tlsClientCa: String?
     @Option(help: .setting("adminAddress", "address")) var adminAddress: String?
     @Option(help: .setting("adminTls", "on|off")) var adminTls: String?

@@ -1,3 +1,4 @@
+import Classification
 import Parallelism
 
 #if canImport(Glibc)
@@ -13,14 +14,25 @@ enum StandardStream: Int32 {
 
     var isTerminal: Bool { isatty(rawValue) == 1 }
 
-    /// - Throws: `StreamError` where the text cannot be written, the disk being full for example.
+    /// Writes text to be read. What is unsafe in it is escaped, but for newlines; so JSON stays the same JSON.
+    ///
+    /// - Throws: as `writeExactly`.
     func write(_ text: String) throws(StreamError) {
+        try writeExactly(LogValue.escaped(text, keepsNewlines: true))
+    }
+
+    /// Writes what is to move the cursor, and data that no terminal sees.
+    ///
+    /// - Throws: `StreamError` where the text cannot be written, the disk being full for example.
+    func writeExactly(_ text: String) throws(StreamError) {
         let code = SystemFile.write(text, to: rawValue)
         guard code == 0 else { throw StreamError(stream: self, code: code) }
     }
 
-    /// Tells people something on standard error. Where even that cannot be written nobody is left to tell.
-    static func complain(_ sentence: String) { try? StandardStream.error.write("swiftlet: \(sentence)\n") }
+    /// Tells people something on standard error, on one line. Where even that cannot be written nobody is left to tell.
+    static func complain(_ sentence: String) {
+        try? StandardStream.error.write("swiftlet: \(LogValue.escaped(sentence))\n")
+    }
 }
 
 struct StreamError: Error, Equatable, CustomStringConvertible {

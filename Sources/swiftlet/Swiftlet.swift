@@ -1,4 +1,5 @@
 import ArgumentParser
+import Classification
 
 @main
 struct Swiftlet: ParsableCommand {
@@ -26,21 +27,30 @@ struct Swiftlet: ParsableCommand {
     static func main() {
         do {
             var command = try parseAsRoot()
-            do { try command.run() } catch { exit(of: type(of: command), with: error) }
-        } catch { exit(withError: error) }
+            do { try command.run() } catch { end(type(of: command), with: error) }
+        } catch { end(Self.self, with: error) }
     }
 
-    /// Ends with the usage of the command that found its arguments wrong while it ran, where the library would show the
-    /// root's.
-    private static func exit(of command: any ParsableCommand.Type, with error: any Error) -> Never {
-        guard error is ValidationError, let name = command.configuration.commandName, command != Self.self else {
-            exit(withError: error)
+    /// Says what is wrong and ends the process: with the usage of the command that found its arguments wrong while it ran,
+    /// where the library would show the root's, and with nothing that drives a terminal.
+    private static func end(_ command: any ParsableCommand.Type, with error: any Error) -> Never {
+        let code = command.exitCode(for: error)
+        // Help and version.
+        if code.isSuccess { exit(withError: error) }
+        var text = command.fullMessage(for: error)
+        if command != Self.self {
+            if error is ValidationError, let name = command.configuration.commandName {
+                text =
+                    text
+                    .replacing("Usage: \(name)", with: "Usage: swiftlet \(name)")
+                    .replacing("'\(name) --help'", with: "'swiftlet \(name) --help'")
+            } else {
+                // A sentence, which may quote others.
+                text = LogValue.escaped(text)
+            }
         }
-        let text = command.fullMessage(for: error)
-            .replacing("Usage: \(name)", with: "Usage: swiftlet \(name)")
-            .replacing("'\(name) --help'", with: "'swiftlet \(name) --help'")
         // Where even that cannot be written nobody is left to tell.
-        try? StandardStream.error.write("\(text)\n")
-        exit(withError: command.exitCode(for: error))
+        if !text.isEmpty { try? StandardStream.error.write("\(text)\n") }
+        exit(withError: code)
     }
 }

@@ -1,3 +1,5 @@
+import Classification
+
 /// A table in plain text: a line of titles, then the rows, columns two spaces apart.
 struct TextTable {
     enum Alignment { case left, right }
@@ -14,7 +16,8 @@ struct TextTable {
     /// - Precondition: a cell for each column.
     mutating func add(_ row: [String]) {
         precondition(row.count == titles.count, "\(row.count) cells for \(titles.count) columns")
-        rows.append(row)
+        // No cell begins a line.
+        rows.append(row.map { LogValue.escaped($0) })
     }
 
     /// The lines, each with its newline; without titles where all are empty.

@@ -22,6 +22,9 @@ private struct Simulation {
 
     private struct Request {
         var places: Int
+        /// Of each element.
+        var followUps: Int
+        var followedUp = 0
         var arrived = 0
         var isCancelled = false
         var deadline: Instant?
@@ -63,8 +66,9 @@ private struct Simulation {
         case 50..<68: if jobs > 0 { startScheduled() }
         case 68..<84: if !running.isEmpty { endBatch() }
         case 84..<92: fireAlarm()
-        case 92..<95: cancel()
-        case 95..<99: release()
+        case 92..<94: cancel()
+        case 94..<96: followUp()
+        case 96..<99: release()
         default: if Int.random(in: 0..<40, using: &random) == 0 { perform(queue.drain(now: now)) }
         }
     }
@@ -74,9 +78,13 @@ private struct Simulation {
         let deadline =
             Bool.random(using: &random) ? now.advanced(byNanoseconds: .random(in: 1...900_000, using: &random)) : nil
         let priority = Priority(requested: .random(in: 0...12, using: &random))
-        guard let id = try? queue.reserve(places, deadline: deadline, priority: priority, now: now) else { return }
+        let followUps = max(0, Int.random(in: -2...3, using: &random))
+        let reserved = try? queue.reserve(
+            places, deadline: deadline, priority: priority, followUps: followUps, now: now)
+        guard let id = reserved else { return }
         expect(requests[id] == nil, "a reservation is new")
-        requests[id] = Request(places: places, deadline: deadline, urgency: priority.urgency(arrival: now))
+        requests[id] = Request(
+            places: places, followUps: followUps, deadline: deadline, urgency: priority.urgency(arrival: now))
     }
 
     private mutating func enqueue() {
@@ -134,6 +142,14 @@ private struct Simulation {
             size: size, reason: .idle, longestWaitNanoseconds: 0,
             computeNanoseconds: .random(in: 1...60_000, using: &random))
         perform(queue.endBatch(record, now: now))
+    }
+
+    private mutating func followUp() {
+        guard let id = requests.keys.sorted().randomElement(using: &random), let request = requests[id],
+            request.followUps > 0, request.followedUp < request.arrived
+        else { return }
+        queue.followUp(id, nanoseconds: .random(in: 1...60_000, using: &random))
+        requests[id]!.followedUp += 1
     }
 
     private mutating func fireAlarm() {
@@ -195,8 +211,12 @@ private struct Simulation {
         let inUse = live.reduce(0) { $0 + $1.places }
         let preparing = live.reduce(0) { $0 + ($1.isCancelled ? 0 : $1.places - $1.arrived) }
         let waiting = fates.count { $0 == .waiting }
+        let followed = live.filter { !$0.isCancelled && $0.followUps > 0 }
         let claims = [
             inUse <= configuration.maxQueueSize, queue.placesInUse == inUse, queue.preparingCount == preparing,
+            queue.followedElementCount == followed.reduce(0) { $0 + $1.places - $1.followedUp },
+            Int(queue.followUps.wrappedSum())
+                == followed.reduce(0) { $0 + $1.followUps * ($1.places - $1.followedUp) },
             queue.waitingCount == waiting, waiting <= inUse, queue.scheduledCount == jobs,
             queue.runningCount == running.count,
             // Somebody or something will come for those that wait.

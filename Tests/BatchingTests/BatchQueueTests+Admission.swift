@@ -112,4 +112,73 @@ extension BatchQueueTests {
         for _ in 0..<256 { _ = try queue.reserve(1, deadline: nil, now: start) }
         #expect(throws: ReservationRefusal.self) { try queue.reserve(1, deadline: nil, now: start) }
     }
+
+    // MARK: Follow-ups
+
+    /// A queue with one worker and elements of 10 ms, of which one follow-up takes 3 ms.
+    func followedQueue() throws -> BatchQueue<Int> {
+        var queue = try timedQueue()
+        let id = try queue.reserve(1, deadline: nil, followUps: 2, now: start)
+        queue.followUp(id, nanoseconds: 6_000_000)
+        _ = queue.release(id)
+        return queue
+    }
+
+    @Test func followUpsCountUntilTheyAreDone() throws {
+        var queue = try followedQueue()
+        let id = try queue.reserve(2, deadline: nil, followUps: 5, now: start)
+        #expect(queue.pendingWork.totalNanoseconds == 2 * 10_000_000 + 10 * 3_000_000 && queue.pendingWork.count == 2)
+        for element in 0..<2 {
+            _ = queue.enqueue(element, reservation: id, canRunHere: false, now: start)
+            _ = queue.startBatch(isScheduled: true, now: start)
+            _ = queue.endBatch(record(size: 1, milliseconds: 10), now: start)
+        }
+        // The batches are over, and the worker is not free.
+        #expect(queue.pendingWork.totalNanoseconds == 30_000_000 && queue.pendingWork.count == 2)
+        queue.followUp(id, nanoseconds: 15_000_000)
+        #expect(queue.pendingWork.totalNanoseconds == 15_000_000 && queue.pendingWork.count == 1)
+        queue.followUp(id, nanoseconds: 15_000_000)
+        #expect(queue.pendingWork == PendingWork() && queue.placesInUse == 2)
+        _ = queue.release(id)
+        #expect(queue.pendingWork == PendingWork())
+    }
+
+    @Test func followUpsOfWhatIsCancelledAreNotDone() throws {
+        var queue = try followedQueue()
+        let id = try queue.reserve(3, deadline: nil, followUps: 1, now: start)
+        _ = queue.cancel(id)
+        #expect(queue.pendingWork == PendingWork())
+        // One that had begun ends.
+        queue.followUp(id, nanoseconds: 3_000_000)
+        _ = queue.release(id)
+        queue.followUp(id, nanoseconds: 3_000_000)
+        #expect(queue.pendingWork == PendingWork())
+    }
+
+    @Test func followUpsOfOthersCountInTheWaitAndTheirOwnInTheDeadline() throws {
+        var queue = try followedQueue()
+        _ = try queue.reserve(5, deadline: nil, followUps: 5, now: start)
+        let wait: Int64 = 5 * (10 + 15) * 1_000_000
+        #expect(throws: ReservationRefusal.waitTooLong(nanoseconds: wait, retryAfterNanoseconds: wait)) {
+            try queue.reserve(1, deadline: nil, now: start)
+        }
+        var other = try followedQueue()
+        _ = try other.reserve(1, deadline: nil, now: start)
+        // 10 ms before it, 10 its own, and 6 its follow-ups.
+        let soon = start.advanced(byNanoseconds: 23_000_000)
+        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 10_000_000)) {
+            try other.reserve(1, deadline: soon, followUps: 2, now: start)
+        }
+        _ = try other.reserve(1, deadline: soon, now: start)
+    }
+
+    /// Priorities wait for the follow-ups of their own and of higher levels alone.
+    @Test func followUpsHaveThePriorityOfTheirRequest() throws {
+        var queue = try followedQueue()
+        _ = try queue.reserve(5, deadline: nil, priority: Priority(requested: 7), followUps: 5, now: start)
+        _ = try queue.reserve(1, deadline: nil, priority: Priority(requested: 6), now: start)
+        #expect(throws: ReservationRefusal.self) {
+            try queue.reserve(1, deadline: nil, priority: Priority(requested: 8), now: start)
+        }
+    }
 }

@@ -9,7 +9,10 @@ struct DeployedSettingsTests {
         let path = "\(Fixtures.repositoryRoot)/deploy/kubernetes/base/config.json"
         let settings = try Settings.load(configPath: path)
         #expect(settings.warnings.isEmpty)
-        #expect(settings.origin(of: "adminAddress") == .file(path))
+        guard case .file(path, _) = settings.origin(of: "adminAddress") else {
+            Issue.record("comes from \(settings.origin(of: "adminAddress"))")
+            return
+        }
         let address = try #require(ListenAddress(settings.adminAddress))
         #expect(address.port != settings.port)
     }

@@ -5,7 +5,9 @@ import Inference
 import TestSupport
 import Testing
 
+@testable import Batching
 @testable import Classification
+@testable import Parallelism
 
 #if canImport(Glibc)
 import Glibc
@@ -122,6 +124,104 @@ struct ExplainTests {
         #expect(Set(alone).count == 4)
         #expect(try test.together(targets, body: picture) == alone)
         #expect(test.service.context.catalogue.all[0].batcher.recentBatches.contains { $0.size > 1 })
+    }
+
+    /// Has the only worker wait, and tells when requests lie behind it.
+    private static func closeGate(_ test: TestService) -> (gate: Gate, hasQueued: (Int) -> Bool) {
+        let pool = test.service.context.pool
+        let gate = test.service.closeGate()
+        #expect(eventually { pool.queuedJobs.load(ordering: .relaxed) == 0 })
+        return (gate, { count in eventually { pool.queuedJobs.load(ordering: .relaxed) == count } })
+    }
+
+    /// The only worker runs both in one batch, and then waits at a second gate, behind which lies what makes the maps.
+    @Test func othersOfTheBatchAreAnsweredBeforeTheMapsAreMade() throws {
+        let test = try TestService(models: [TestModel(inputSize: 96)]) {
+            $0.threads = 1
+            $0.maxBatchSize = 2
+            $0.maxQueueDelayMicroseconds = 600_000_000
+        }
+        defer { test.stop() }
+        let (gate, hasQueued) = Self.closeGate(test)
+        let clients = try ["?explain=cam:5", ""].enumerated().map { index, query in
+            let client = try test.client()
+            try client.send("POST", "/v1/classify\(query)", body: Upload.jpeg("444"))
+            #expect(hasQueued(index + 1))
+            return client
+        }
+        let second = test.service.closeGate()
+        gate.open()
+        let plain: Answer = try clients[1].receive().decoded()
+        #expect(plain.results[0].cam == nil && test.placesInUse == 1)
+        #expect(eventually { test.service.context.catalogue.all[0].batcher.recentBatches.map(\.size) == [2] })
+        second.open()
+        let explained: Answer = try clients[0].receive().decoded()
+        #expect(explained.results[0].cam?.maps.count == 5)
+        #expect(explained.results[0].predictions == plain.results[0].predictions)
+    }
+
+    @Test func mapsNotYetMadeAreLetGoWithTheirClient() throws {
+        let test = try TestService(models: [TestModel(inputSize: 96)]) { $0.threads = 1 }
+        defer { test.stop() }
+        let (gate, hasQueued) = Self.closeGate(test)
+        var client: RawClient? = try test.client()
+        try client?.send("POST", "/v1/classify?explain=cam", body: Upload.jpeg("444"))
+        #expect(hasQueued(1))
+        let second = test.service.closeGate()
+        gate.open()
+        #expect(eventually { test.service.context.catalogue.all[0].batcher.recentBatches.count == 1 })
+        client = nil
+        #expect(eventually { test.placesInUse == 0 })
+        #expect(test.service.context.backlog.total == PendingWork())
+        second.open()
+        #expect(try test.classify(Upload.jpeg("444"), query: "?explain=cam").status == 200)
+    }
+
+    @Test func aDeadlineHoldsForTheMapsToo() throws {
+        let clock = ManualClock()
+        let test = try TestService(models: [TestModel(inputSize: 96)], clock: clock) { $0.threads = 1 }
+        defer { test.stop() }
+        let (gate, hasQueued) = Self.closeGate(test)
+        let client = try test.client()
+        try client.send(
+            "POST", "/v1/classify?explain=cam", fields: [("X-Request-Deadline-Ms", "1000")], body: Upload.jpeg("444"))
+        #expect(hasQueued(1))
+        let second = test.service.closeGate()
+        gate.open()
+        #expect(eventually { test.service.context.catalogue.all[0].batcher.recentBatches.count == 1 })
+        clock.advance(seconds: 2)
+        second.open()
+        #expect(try client.receive().status == 504)
+        #expect(test.service.context.backlog.total == PendingWork())
+    }
+
+    /// Who waits, waits for the maps of others.
+    @Test func mapsCountInTheWorkThatLiesBefore() throws {
+        let test = try TestService(models: [TestModel(inputSize: 96)]) { $0.threads = 1 }
+        defer { test.stop() }
+        let picture = try Upload.jpeg("444")
+        let backlog = test.service.context.backlog
+        // One that cannot be read leaves nothing behind.
+        for body in [picture, Upload.json([picture, Array(picture.dropLast(100))])] {
+            #expect(try test.classify(body, query: "?explain=cam:5").status == 200)
+            #expect(backlog.total == PendingWork())
+        }
+        #expect(test.service.finishJobs())
+        let gate = test.service.closeGate()
+        func send(_ query: String, places: Int) throws -> RawClient {
+            let client = try test.client()
+            try client.send("POST", "/v1/classify\(query)", body: picture)
+            #expect(eventually { test.placesInUse == places })
+            return client
+        }
+        let plain = try send("", places: 1)
+        let one = backlog.total.totalNanoseconds
+        let explained = try send("?explain=cam:5", places: 2)
+        #expect(one > 0 && backlog.total.totalNanoseconds > 2 * one && backlog.total.count == 2)
+        gate.open()
+        #expect(try plain.receive().status == 200)
+        #expect(try explained.receive().status == 200)
+        #expect(backlog.total == PendingWork())
     }
 
     @Test func imagesHaveTheirOwnMapsAndOneThatIsNoneHasNone() throws {

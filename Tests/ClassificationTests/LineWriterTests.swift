@@ -138,6 +138,31 @@ struct LineWriterTests {
         ])
     func quotesValuesThatAreNoWord(value: String, text: String) { #expect(LogValue.text(value) == text) }
 
+    @Test func whatIsEscapedIsTheSameJSONAndDrivesNoTerminal() throws {
+        let text = "a\u{1B}[2J\u{9B}31m\u{202E}\u{7F}\u{61C}\nb\tc\r鳥"
+        #expect(LogValue.escaped(text) == #"a\u001b[2J\u009b31m\u202e\u007f\u061c\nb\tc\r鳥"#)
+        #expect(LogValue.escaped(text, keepsNewlines: true).split(separator: "\n").count == 2)
+        #expect(LogValue.escaped("two\nlines", keepsNewlines: true) == "two\nlines")
+        let json = LogFormat.json(.warning, "\u{9B}1m\u{202E}", [:])
+        struct Entry: Decodable { var message: String }
+        let escaped = LogValue.escaped(json)
+        #expect(!escaped.unicodeScalars.contains(where: LogValue.isUnsafe) && escaped != json)
+        #expect(try decodeJSON(Entry.self, Array(escaped.utf8)).message == "\u{9B}1m\u{202E}")
+    }
+
+    @Test(arguments: [LogFormat.text, .json]) func noMessageDrivesATerminalOrBeginsALine(format: LogFormat) {
+        let written = Lock<[String]>([])
+        let writer = LineWriter(format: format) { text in
+            written.withLock { $0.append(text) }
+            return 0
+        }
+        let logger = Logger(label: "x") { _ in LineLogHandler(level: .info, format: format, writer: writer) }
+        logger.info("a\u{1B}[2J\nb\u{9B}\u{202E}", metadata: ["c": "\u{9B}2J"])
+        #expect(eventually { written.withLock { $0.count } == 1 })
+        let line = written.withLock { $0[0] }
+        #expect(line.dropLast().unicodeScalars.allSatisfy { !LogValue.isUnsafe($0) } && line.last == "\n", "\(line)")
+    }
+
     @Test func formatsMetadataInOrder() {
         let written = Lock<[String]>([])
         let writer = LineWriter { text in

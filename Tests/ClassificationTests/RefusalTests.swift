@@ -179,6 +179,28 @@ struct RefusalTests {
         #expect(test.log.complaints == [])
     }
 
+    /// `curl -d @photo.jpg` declares a form and leaves out what `--data-binary` sends.
+    @Test(arguments: ["jpeg/420.jpg", "png/rgb-16.png"]) func whatCurlMakesOfAFileSentAsAFormIsExplained(_ name: String)
+        throws
+    {
+        let test = try TestService()
+        defer { test.stop() }
+        let form = [(name: "Content-Type", value: "application/x-www-form-urlencoded")]
+        let whole = try Fixtures.bytes(name)
+        #expect(try test.classify(whole, fields: form).status == 200)
+        let stripped = whole.filter { $0 != 0 && $0 != 0x0A && $0 != 0x0D }
+        let refused = try test.classify(stripped, fields: form)
+        #expect(refused.status == 415 || refused.status == 422)
+        let detail = try refused.decoded(Problem.self).detail
+        #expect(detail.contains("--data-binary @FILE") && detail.contains("-T FILE"), "\(detail)")
+        // Of others it would be no help: who declares nothing, and who sends JSON.
+        for (body, fields) in [(stripped, []), (Upload.json([stripped]), form)] {
+            let other = try test.classify(body, fields: fields)
+            #expect(other.status == refused.status)
+            #expect(try !other.decoded(Problem.self).detail.contains("curl"))
+        }
+    }
+
     @Test func refusesALongBodyBeforeItIsSent() throws {
         let test = try TestService { $0.maxBodyBytes = 4096 }
         defer { test.stop() }

@@ -33,6 +33,7 @@ struct RouteTests {
         }
 
         var default_model: String?
+        var max_body_bytes: Int?
         var models: [Model]?
         var name: String?
         var versions: [Model]?
@@ -46,12 +47,15 @@ struct RouteTests {
     }
 
     @Test func listsTheModels() throws {
-        let test = try TestService(models: Self.repository()) { $0.modelVersions = ["all"] }
+        let test = try TestService(models: Self.repository()) {
+            $0.modelVersions = ["all"]
+            $0.maxBodyBytes = 4_000_000
+        }
         defer { test.stop() }
         let response = try test.exchange("GET", "/v1/models")
         #expect(response.status == 200 && response["content-type"] == "application/json")
         let list: Models = try response.decoded()
-        #expect(list.default_model == "alpha")
+        #expect(list.default_model == "alpha" && list.max_body_bytes == 4_000_000)
         let models = try #require(list.models)
         #expect(models.map(\.name) == ["alpha", "beta", "beta"])
         #expect(models.map(\.version) == ["3", "2", "10"])

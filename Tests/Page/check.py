@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "TritonClient"))
 
 from photographs import CAT, COFFEE, cat_over_coffee, unreadable  # noqa: E402
+from few_classes import with_classes  # noqa: E402
 from served import served_at  # noqa: E402
 from visit import visit  # noqa: E402
 
@@ -166,7 +167,8 @@ def what_fails(browser, binary, models, directory):
                 huge.write_bytes(bytes(8_000_000))
                 page.choose(huge)
                 text = page.card(huge.name).get_by_role("alert").inner_text()
-                check("8 MB that are not taken", "too large" in text or "8.0 MB" in text, " ".join(text.split())[:110])
+                check("8 MB that are not taken, and how many are", "too large" in text and "8.0 MB" in text
+                      and "no more than 500 kB" in text, " ".join(text.split())[:110])
                 busy = {"status": 503, "headers": {"Retry-After": "2", "Content-Type": "application/problem+json"},
                         "body": json.dumps({"title": "Overloaded", "detail": "what waits already would take 400 ms"})}
                 page.page.route("**/v1/classify*", lambda route: route.fulfill(**busy))
@@ -186,6 +188,28 @@ def what_fails(browser, binary, models, directory):
                 stays.page.reload()
                 expect(stays.page.locator("#problem")).to_contain_text("cannot be reached")
                 check("a server that is gone", True, "cannot be reached")
+
+
+def few_classes(browser, binary, models, directory):
+    for labels in (["Egyptian cat", "espresso", "tench"], ["espresso"]):
+        count = len(labels)
+        few = with_classes(pathlib.Path(models) / "efficientnet-lite0" / "1", labels, directory / f"models-{count}")
+        with part(f"{count} classes"), served_at(binary, str(few)) as addresses, \
+                visit(browser, f"http://{addresses['listening']}") as page:
+            page.page.locator("#count").select_option("10")
+            page.choose(COFFEE)
+            check(f"a model of {count}: all of its classes", sorted(page.classes("coffee.jpg")) == sorted(labels)
+                  and page.classes("coffee.jpg")[0] == "espresso", ", ".join(page.classes("coffee.jpg")))
+            for label in labels:
+                page.choose_class("coffee.jpg", label)
+            maps = page.card("coffee.jpg").locator("button.class").count()
+            check(f"a model of {count}: a map of each", maps == count, f"{maps} maps")
+            # Before the page knows the models, too.
+            page.page.route("**/v1/models", lambda route: route.abort())
+            page.page.reload()
+            page.choose(COFFEE)
+            check(f"a model of {count}: when the page does not know it", len(page.classes("coffee.jpg")) == count)
+            check(f"a model of {count}: nothing wrong meanwhile", not page.troubles, page.troubles or "")
 
 
 def with_keys(browser, binary, models, directory):
@@ -292,6 +316,7 @@ def main(binary, project, *flags):
             appearances(browser, origin, mixed, images)
         what_fails(browser, binary, models, directory)
         with_keys(browser, binary, models, directory)
+        few_classes(browser, binary, models, directory)
         with part("switched off"), served_at(binary, models, "--page", "off") as addresses:
             try:
                 status = urllib.request.urlopen(f"http://{addresses['listening']}/").status

@@ -1,3 +1,4 @@
+import COpenSSL
 import TestSupport
 import Testing
 
@@ -74,6 +75,13 @@ struct TLSContextTests {
             error
                 == .keyMismatch(
                     certificate: "\(directory.path)/certificate.pem", key: "\(directory.path)/other.pem"))
+    }
+
+    /// Records without data are told, to clients too, who could else not look at the time.
+    @Test func noRecordKeepsAReadFromReturning() throws {
+        let client = try TLSClientContext()
+        let modes = SSL_CTX_ctrl(client.pointer, SSL_CTRL_MODE, 0, nil)
+        #expect(modes & Int(SSL_MODE_AUTO_RETRY) == 0)
     }
 
     @Test func tellsWhenTheCertificateExpired() throws {

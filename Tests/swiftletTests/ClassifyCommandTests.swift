@@ -1,3 +1,4 @@
+import Classification
 import FoundationEssentials
 import TestSupport
 import Testing
@@ -52,7 +53,7 @@ struct ClassifyCommandTests {
     }
 
     @Test func directoriesAreSearchedToTheirEndsInOrder() throws {
-        let run = try classify("--format", "jsonl", "photos")
+        let run = try classify("--format", "json", "photos")
         #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
         let lines = try lines(run)
         #expect(
@@ -66,20 +67,20 @@ struct ClassifyCommandTests {
     }
 
     @Test func allProbabilitiesAddUpToOneAndLabelsAreTheModels() throws {
-        let line = try #require(try lines(classify("--format", "jsonl", "--top-k", "1000", "photos/0.jpg")).first)
+        let line = try #require(try lines(classify("--format", "json", "--top-k", "1000", "photos/0.jpg")).first)
         #expect(abs(line.predictions.reduce(0) { $0 + $1.probability } - 1) < 1e-4)
         #expect(line.predictions.first { $0.index == 0 }?.label == "tench")
     }
 
     @Test func resultsDependNeitherOnThreadsNorOnNeighbours() throws {
-        let many = try lines(classify("--format", "jsonl", "--threads", "3", "photos", "photos", "photos"))
+        let many = try lines(classify("--format", "json", "--threads", "3", "photos", "photos", "photos"))
         #expect(many.count == 15)
-        let alone = try lines(classify("--format", "jsonl", "--threads", "1", "photos/1.jpg"))
+        let alone = try lines(classify("--format", "json", "--threads", "1", "photos/1.jpg"))
         #expect(many.filter { $0.file == "photos/1.jpg" } == [alone[0], alone[0], alone[0]])
     }
 
     @Test func whatCannotBeReadIsNamedAndTheRestGoesOn() throws {
-        let run = try classify("--format", "jsonl", "photos/0.jpg", "missing.jpg", "photos/notes.txt", "photos/1.jpg")
+        let run = try classify("--format", "json", "photos/0.jpg", "missing.jpg", "photos/notes.txt", "photos/1.jpg")
         #expect(run.status == 1)
         #expect(try lines(run).map(\.file) == ["photos/0.jpg", "photos/1.jpg"])
         let errors = run.errors.split(separator: "\n")
@@ -91,7 +92,7 @@ struct ClassifyCommandTests {
         try directory.write(Fixtures.bytes("webp/lossy.webp"), to: "mixed/b.webp")
         try directory.write(Fixtures.bytes("jpeg/420.jpg"), to: "mixed/c.jpe")
         try directory.write("GIF89a".utf8, to: "mixed/d.gif")
-        let lines = try lines(classify("--format", "jsonl", "mixed"))
+        let lines = try lines(classify("--format", "json", "mixed"))
         #expect(lines.map(\.file) == ["mixed/a.PNG", "mixed/b.webp", "mixed/c.jpe"])
         #expect(lines.map { [$0.width, $0.height] } == [[13, 11], [33, 21], [97, 61]])
         let foreign = try classify("mixed/d.gif")
@@ -107,19 +108,19 @@ struct ClassifyCommandTests {
     @Test func linksToDirectoriesDoNotMakeATreeEndless() throws {
         try FileManager.default.createSymbolicLink(
             atPath: "\(directory.path)/photos/more/up", withDestinationPath: "\(directory.path)/photos")
-        #expect(try lines(classify("--format", "jsonl", "photos")).count == 5)
+        #expect(try lines(classify("--format", "json", "photos")).count == 5)
     }
 
     @Test func dashIsStandardInput() throws {
-        let file = try lines(classify("--format", "jsonl", "photos/0.jpg"))
+        let file = try lines(classify("--format", "json", "photos/0.jpg"))
         let input = try lines(
-            classify("--format", "jsonl", "-", standardInput: "\(directory.path)/photos/0.jpg"))
+            classify("--format", "json", "-", standardInput: "\(directory.path)/photos/0.jpg"))
         #expect(input.map(\.file) == ["-"])
         #expect(input[0].predictions == file[0].predictions)
     }
 
     @Test func tableAndCSVSayTheSame() throws {
-        let line = try #require(try lines(classify("--format", "jsonl", "--top-k", "2", "photos/0.jpg")).first)
+        let line = try #require(try lines(classify("--format", "json", "--top-k", "2", "photos/0.jpg")).first)
         let csv = try classify("--format", "csv", "--top-k", "2", "photos/0.jpg").output.split(separator: "\n")
         #expect(csv.count == 3 && csv[0] == "file,width,height,rank,index,label,probability")
         #expect(csv[1].hasPrefix("photos/0.jpg,\(line.width),\(line.height),1,\(line.predictions[0].index),"))
@@ -133,6 +134,21 @@ struct ClassifyCommandTests {
         #expect(run.status == 64 && run.errors.contains("1 to 1000"))
     }
 
+    /// CSV is data, of which nothing is changed; on a terminal it is text.
+    @Test(arguments: ["table", "csv"]) func namesOfFilesDriveNoTerminal(_ format: String) throws {
+        let name = "a\u{1B}[2J\u{9B}.jpg"
+        try directory.write(Fixtures.bytes("jpeg/420.jpg"), to: name)
+        let file = try classify("--format", format, name)
+        #expect(file.status == 0 && file.output.contains(name) == (format == "csv"), "\(file.output.debugDescription)")
+        let terminal = try PseudoTerminal()
+        let run = try CommandRun(
+            ["classify", "--models", Self.models, "--format", format, name], standardOutput: terminal.path,
+            directory: directory)
+        let shown = terminal.text()
+        #expect(run.status == 0 && shown.contains(#"a\u001b[2J\u009b.jpg"#), "\(shown.debugDescription)")
+        #expect(!shown.unicodeScalars.contains { LogValue.isUnsafe($0) && !"\r\n".unicodeScalars.contains($0) })
+    }
+
     // MARK: evaluate
 
     func evaluate(_ arguments: String...) throws -> (run: CommandRun, report: Report) {
@@ -143,12 +159,29 @@ struct ClassifyCommandTests {
 
     /// Three pictures, their classes by the model itself: the first right, the second fifth, the third wrong.
     func actual() throws -> [Int] {
-        let lines = try lines(classify("--format", "jsonl", "photos/0.jpg", "photos/1.jpg", "photos/2.jpg"))
+        let lines = try lines(classify("--format", "json", "photos/0.jpg", "photos/1.jpg", "photos/2.jpg"))
         let third = Set(lines[2].predictions.map(\.index))
         return [
             lines[0].predictions[0].index, lines[1].predictions[4].index,
             try #require((0..<1000).first { !third.contains($0) }),
         ]
+    }
+
+    /// The layout is said, and what was found in its place.
+    @Test func whatIsNoDirectoryOfClassesIsTold() throws {
+        try directory.write([], to: "empty/.hidden")
+        try directory.write([], to: "hollow/0/notes.txt")
+        try directory.write([], to: "hollow/1/.hidden.jpg")
+        for (path, found) in [
+            ("photos/more/", "photos/more has 2 images of its own and no folders"),
+            ("empty", "empty has 0 images of its own and no folders"),
+            ("hollow", "hollow has 0 images of its own and no images in its 2 folders"),
+        ] {
+            let run = try CommandRun("evaluate", path, "--models", Self.models, directory: directory)
+            #expect(run.status == 1 && run.output.isEmpty)
+            #expect(run.errors.hasPrefix("Error: \(found); expected a folder for each class"), "\(run.errors)")
+            #expect(run.errors.contains("--labels-file"), "\(run.errors)")
+        }
     }
 
     @Test func evaluatesATable() throws {

@@ -81,6 +81,42 @@ struct CommandLineTests {
         #expect(flags.sorted() == Setting.all.map(\.key).sorted())
     }
 
+    /// Whoever names a file, answers on a port or writes the configuration does not drive the terminal.
+    @Test(
+        arguments: [
+            ["classify", "--models", Fixtures.repositoryRoot + "/models", "a\u{1B}[2J\u{9B}1m\u{202E}\nb.jpg"],
+            ["models", "--models", "no\u{1B}[2Jthing\n"], ["classify", "--to\u{1B}[2J"],
+            ["config", "--port", "\u{9B}2J"], ["config", "--config", "\u{1B}]0;x\u{7}\n"], ["frob\u{1B}[2J"],
+            ["evaluate", "\u{1B}[2J\n", "--models", Fixtures.repositoryRoot + "/models"],
+        ])
+    func noControlCharacterReachesTheTerminal(_ arguments: [String]) throws {
+        let run = try CommandRun(arguments)
+        #expect(run.status != 0)
+        let text = (run.output + run.errors).unicodeScalars.filter { $0 != "\n" }
+        #expect(!text.contains(where: LogValue.isUnsafe), "\(run.errors.debugDescription)")
+        #expect(run.errors.contains("\\u001b") || run.errors.contains("\\u009b"), "\(run.errors.debugDescription)")
+        // Usage stands on lines of its own; what was quoted does not.
+        if run.status == 1 { #expect(run.errors.count { $0.isNewline } == 1, "\(run.errors.debugDescription)") }
+    }
+
+    @Test func valuesOfTheConfigurationDriveNoTerminal() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write(#"{"model": "\u001b[2J\u009b\u202e\n"}"#.utf8, to: "config.json")
+        for format in ["table", "json"] {
+            let run = try CommandRun("config", "--format", format, directory: directory)
+            #expect(run.status == 0 && run.output.lowercased().contains(#"\u001b[2j\u009b\u202e\n"#))
+            #expect(!run.output.unicodeScalars.contains { LogValue.isUnsafe($0) && $0 != "\n" })
+        }
+    }
+
+    @Test func reportsAreAskedForInOneWay() throws {
+        for command in Self.commands {
+            let help = try CommandRun(command, "--help").output
+            #expect(!help.contains("--json") && !help.contains("jsonl|"), "\(command)")
+            if help.contains("--format") { #expect(help.contains("table|json"), "\(command)") }
+        }
+    }
+
     @Test func aFullDiskIsAnErrorNotSilence() throws {
         let run = try CommandRun("describe", "B0", standardOutput: "/dev/full")
         #expect(run.status == 1 && run.errors.contains("cannot write to standard output"), "\(run.errors)")

@@ -6,6 +6,13 @@ import TestSupport
 import Testing
 
 @testable import Transport
+@testable import swiftlet
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 struct HealthCommandTests {
     @Test func aServiceThatIsReadyIsHealthyByItsSettings() throws {
@@ -31,10 +38,14 @@ struct HealthCommandTests {
         let files = ["--tls-certificate", identity.chainPath, "--tls-key", identity.keyPath]
         let service = try ServingProcess(files)
         let port = try #require(service.port)
-        let run = try CommandRun("health", "--port", "\(port)", "--tls-certificate", identity.chainPath)
-        #expect(run.status == 0 && run.output == "https://127.0.0.1:\(port)/readyz: ready\n", "\(run)")
+        // The flags of 'serve', and fewer.
+        for flags in [files, ["--tls-certificate", identity.chainPath]] {
+            let run = try CommandRun(["health", "--port", "\(port)"] + flags)
+            #expect(run.status == 0 && run.output == "https://127.0.0.1:\(port)/readyz: ready\n", "\(run)")
+        }
         let plain = try CommandRun("health", "--port", "\(port)")
         #expect(plain.status == 1 && plain.errors.contains("/readyz: 400"), "\(plain)")
+        #expect(plain.errors.contains("give --tls-certificate as 'serve' has it"), "\(plain)")
     }
 
     @Test func asksAtTheAdminAddressWhereClientsNeedCertificates() throws {
@@ -62,6 +73,10 @@ struct HealthCommandTests {
         ),
         ("HTTP/1.1 404 Not Found\r\n\r\n<html>\r\n\r\n</html>", "/readyz: 404\n"),
         ("HTTP/1.1 204 No Content\r\n\r\n", "/readyz: 204\n"),
+        (
+            "HTTP/1.1 503 x\r\n\r\n{\"detail\":\"\\u001b[2J\\u009b1m\u{9B}\\nError: \u{202E}\"}",
+            #"/readyz: 503: \u001b[2J\u009b1m\u009b\nError: \u202e"# + "\n"
+        ),
         ("SSH-2.0-x\r\n", "does not speak HTTP\n"), ("HTTP/1.1 2000\r\n\r\n", "does not speak HTTP\n"),
         ("", "closed without an answer\n"),
     ]
@@ -94,6 +109,23 @@ struct HealthCommandTests {
             let run = try CommandRun("health", "--url", "\(scheme)://127.0.0.1:\(port)", "--timeout-seconds", "1")
             #expect(run.status == 1 && run.errors.contains("no answer within 1 s"), "\(run.errors)")
         }
+    }
+
+    /// A byte now and then is no answer.
+    @Test func whoeverAnswersByTheByteIsNotWaitedForLong() throws {
+        let answer = "HTTP/1.1 200 OK\r\n\r\n" + String(repeating: "x", count: 600)
+        let server = try ScriptedServer(answer, pauseMilliseconds: 20)
+        let run = try CommandRun("health", "--url", "http://127.0.0.1:\(server.port)", "--timeout-seconds", "1")
+        #expect(run.status == 1 && run.errors.contains("no answer within 1 s (receive)"), "\(run.errors)")
+    }
+
+    /// What cannot be cut short, such as resolving a name, is left behind.
+    @Test func whatDoesNotEndIsLeftBehindAtTheDeadline() {
+        let never = Signal<Int>()
+        let now = MonotonicClock().now()
+        #expect(Overtime.run(by: now) { never.wait() } == nil)
+        never.send(1)
+        #expect(Overtime.run(by: now.advanced(byNanoseconds: 10_000_000_000)) { 7 } == 7)
     }
 
     @Test func aPortWhereNobodyListensIsNamed() throws {
@@ -198,13 +230,14 @@ private final class ScriptedServer: Sendable {
     private let listener: Socket
     let port: Int
 
-    init(_ answer: String) throws {
+    /// - Parameter pauseMilliseconds: after each byte.
+    init(_ answer: String, pauseMilliseconds: Int? = nil) throws {
         listener = try Socket.listening(host: "127.0.0.1", port: 0, backlog: 8)
         port = try listener.localAddress().port
-        DispatchQueue.global().async { [self] in serve(Array(answer.utf8)) }
+        DispatchQueue.global().async { [self] in serve(Array(answer.utf8), pauseMilliseconds) }
     }
 
-    private func serve(_ answer: [UInt8]) {
+    private func serve(_ answer: [UInt8], _ pauseMilliseconds: Int?) {
         let deadline = MonotonicClock().now().advanced(byNanoseconds: 10_000_000_000)
         guard listener.wait(until: .readable, by: deadline), let client = try? listener.accept()?.takeSocket()
         else { return }
@@ -214,8 +247,11 @@ private final class ScriptedServer: Sendable {
         else { return }
         var offset = 0
         while offset < answer.count {
-            switch answer.withUnsafeBytes({ client.send(UnsafeRawBufferPointer(rebasing: $0[offset...])) }) {
-            case .bytes(let count): offset += count
+            let end = pauseMilliseconds == nil ? answer.count : offset + 1
+            switch answer.withUnsafeBytes({ client.send(UnsafeRawBufferPointer(rebasing: $0[offset..<end])) }) {
+            case .bytes(let count):
+                offset += count
+                if let pauseMilliseconds { usleep(UInt32(pauseMilliseconds) * 1000) }
             case .wouldBlock: guard client.wait(until: .writable, by: deadline) else { return }
             case .failed: return
             }

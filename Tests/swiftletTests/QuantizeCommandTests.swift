@@ -54,7 +54,7 @@ struct QuantizeCommandTests {
         #expect(notice.hasPrefix("Made of noise.\n") && notice.contains("calibrated on 5 pictures"))
 
         let answer = try CommandRun(
-            "classify", "--model", "lite-int8", "--format", "jsonl", "photos/420.jpg", directory: directory)
+            "classify", "--model", "lite-int8", "--format", "json", "photos/420.jpg", directory: directory)
         #expect(answer.status == 0 && answer.output.contains("predictions"), "\(answer.errors)")
 
         // Through a link, which stays one.

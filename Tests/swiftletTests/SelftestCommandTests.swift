@@ -51,7 +51,7 @@ struct SelftestCommandTests {
     }
 
     @Test func theBundledModelsAreRight() throws {
-        let run = try CommandRun("selftest", "--models", Self.models, "--json")
+        let run = try CommandRun("selftest", "--models", Self.models, "--format", "json")
         #expect(run.status == 0, "\(run.errors) \(run.output)")
         let models = try report(run).models
         #expect(models.map(\.model) == ["efficientnet-lite0", "efficientnet-lite0-int8"])
@@ -75,7 +75,7 @@ struct SelftestCommandTests {
         let logit = try #require(text.firstRange(of: "\"logit\" : "))
         let changed = String(text[..<logit.upperBound]) + "1" + String(text[logit.upperBound...])
         try directory.write(changed.utf8, to: "models/m/1/selftest.json")
-        let run = try CommandRun("selftest", "--json", directory: directory)
+        let run = try CommandRun("selftest", "--format", "json", directory: directory)
         #expect(run.status == 1, "\(run.errors)")
         let model = try #require(try report(run).models.first)
         #expect(!model.is_right && model.images.map(\.is_right) == [false, true, true])
@@ -102,7 +102,7 @@ struct SelftestCommandTests {
         try directory.write(Fixtures.bytes("jpeg/420.jpg"), to: "a.jpg")
         let record = try CommandRun("selftest", "--model", "m", "--record", "a.jpg", directory: directory)
         #expect(record.status == 0 && record.output.hasPrefix("a.jpg: "), "\(record.errors)")
-        let again = try CommandRun("selftest", "--json", directory: directory)
+        let again = try CommandRun("selftest", "--format", "json", directory: directory)
         let model = try #require(try report(again).models.first)
         #expect(again.status == 0 && model.has_golden && model.images.map(\.name) == ["a.jpg"])
     }

@@ -1,3 +1,5 @@
+import Classification
+import FoundationEssentials
 import Testing
 
 @testable import swiftlet
@@ -15,6 +17,20 @@ struct TextTests {
         var table = TextTable([("", .left), ("", .left)])
         table.add(["a", ""])
         #expect(table.text == "a\n")
+    }
+
+    @Test func noCellDrivesATerminalOrBeginsALine() {
+        var table = TextTable([("", .left)])
+        table.add(["a\u{1B}[2J\nb\u{9B}"])
+        #expect(table.text == "a\\u001b[2J\\nb\\u009b\n")
+    }
+
+    @Test func jsonIsTheSameWhenItIsWritten() throws {
+        let text = try JSONText.line(["name": "a\u{9B}2J\u{202E}\n"])
+        let written = LogValue.escaped(text, keepsNewlines: true)
+        #expect(!written.dropLast().unicodeScalars.contains(where: LogValue.isUnsafe))
+        let read = try JSONDecoder().decode([String: String].self, from: Data(written.utf8))
+        #expect(read == ["name": "a\u{9B}2J\u{202E}\n"])
     }
 
     @Test func numbersAreRounded() {

@@ -139,8 +139,9 @@ extension OpenAPIDocument {
         (
             "ModelList",
             """
-            {"type":"object","required":["models"],"properties":{"default_model":{"type":"string"},"models":{"type":"array",\
-            "items":{"$ref":"#/components/schemas/ModelVersion"}}},"additionalProperties":false}
+            {"type":"object","required":["max_body_bytes","models"],"properties":{"default_model":{"type":"string"},\
+            "max_body_bytes":{"description":"No request may have a longer body","type":"integer","minimum":1},\
+            "models":{"type":"array","items":{"$ref":"#/components/schemas/ModelVersion"}}},"additionalProperties":false}
             """
         ),
         (

@@ -21,8 +21,8 @@ final class InferenceNote: Sendable {
     }
 
     enum StepName: String, Sendable {
-        case read, decode, resize, compute, encode
-        /// In the line of those that want to be decoded.
+        case read, decode, resize, compute, maps, encode
+        /// In the line of those that want to be decoded, and of those that want their maps made.
         case queueForWorker = "queue for a worker"
         /// In the line of those that want to be computed.
         case queueForBatch = "queue for a batch"

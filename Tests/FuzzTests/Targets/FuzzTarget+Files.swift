@@ -54,7 +54,7 @@ extension FuzzTarget {
     static let config = FuzzTarget("config") { bytes in
         withFile(bytes) { path in
             do {
-                let values = try Settings.settingsInFile(at: path, relativeTo: nil)
+                let (values, _) = try Settings.settingsInFile(at: path, relativeTo: nil)
                 return values.count <= Setting.all.count ? nil : "settings that there are not"
             } catch { return "\(error)".isEmpty ? "an error of no use" : nil }
         }
