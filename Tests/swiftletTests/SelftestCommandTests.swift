@@ -128,12 +128,12 @@ struct SelftestCommandTests {
         try copyModel()
         try copyModel(as: "other")
         try directory.write(#"{"model": "m"}"#.utf8, to: "config.json")
-        let byFile = try CommandRun("selftest", "--json", directory: directory)
+        let byFile = try CommandRun("selftest", "--format", "json", directory: directory)
         #expect(try report(byFile).models.map(\.model) == ["m", "other"])
         let byVariable = try CommandRun(
-            "selftest", "--json", environment: ["SWIFTLET_MODEL": "m"], directory: directory)
+            "selftest", "--format", "json", environment: ["SWIFTLET_MODEL": "m"], directory: directory)
         #expect(try report(byVariable).models.map(\.model) == ["m", "other"])
-        let byFlag = try CommandRun("selftest", "--json", "--model", "m", directory: directory)
+        let byFlag = try CommandRun("selftest", "--format", "json", "--model", "m", directory: directory)
         #expect(try report(byFlag).models.map(\.model) == ["m"])
     }
 
