@@ -155,7 +155,7 @@ extension ServiceFailure {
     func response(to request: RequestReference, image: Int? = nil, stages: [Stage] = []) -> Response {
         let (status, title, reason) = presentation
         var text = image.map { "image \($0): \(detail)" } ?? detail
-        if request.declaresForm, reason == .badImage { text += Self.formHint }
+        if request.isImageInForm, reason == .badImage { text += Self.formHint }
         let (contentType, body) = serviceErrorBody(
             ErrorDescription(status: status, title: title, detail: text, requestID: request.id, path: request.path))
         var response = Response(status: status, contentType: contentType, body: body, stages: stages)
@@ -176,9 +176,9 @@ extension ServiceFailure {
 struct RequestReference: Sendable {
     var id: String
     var path: String
-    /// Whether the body is said to be the fields of a form, as curl says of all that it is not told about. Not of JSON,
-    /// whose images have been encoded.
-    var declaresForm = false
+    /// Whether the body is taken for one image but is said to be the fields of a form, as curl says where it is told
+    /// nothing.
+    var isImageInForm = false
 
     init(id: String, path: String) {
         self.id = id
@@ -188,7 +188,9 @@ struct RequestReference: Sendable {
     init(_ request: Request) {
         self.init(id: request.id, path: request.path)
         let type = request.fields[.contentType].flatMap { MediaType($0) }
-        declaresForm = type?.essence == "application/x-www-form-urlencoded" && request.body.first != UInt8(ascii: "{")
+        if type?.essence == "application/x-www-form-urlencoded", case .raw? = try? ImageUpload(request) {
+            isImageInForm = true
+        }
     }
 }
 

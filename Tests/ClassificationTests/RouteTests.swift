@@ -179,7 +179,7 @@ struct RouteTests {
             #expect(refused.status == 503 && refused["retry-after"] == "1")
         }
         #expect(try client.exchange("GET", "/v1/models/lite").status == 503)
-        #expect(try client.exchange("GET", "/v1/models").text == "{\"models\":[]}")
+        #expect(try client.exchange("GET", "/v1/models").text == "{\"max_body_bytes\":16777216,\"models\":[]}")
         #expect(try client.exchange("GET", "/metrics").status == 200)
         // A drain that begins meanwhile stays one.
         context.beginDrain()

@@ -85,7 +85,7 @@ struct CommandLineTests {
     @Test(
         arguments: [
             ["classify", "--models", Fixtures.repositoryRoot + "/models", "a\u{1B}[2J\u{9B}1m\u{202E}\nb.jpg"],
-            ["models", "--models", "no\u{1B}[2Jthing\n"], ["classify", "--to\u{1B}[2J"],
+            ["models", "--models", "no\u{1B}[2Jthing\n"], ["classify", "a.jpg", "--to\u{1B}[2J"],
             ["config", "--port", "\u{9B}2J"], ["config", "--config", "\u{1B}]0;x\u{7}\n"], ["frob\u{1B}[2J"],
             ["evaluate", "\u{1B}[2J\n", "--models", Fixtures.repositoryRoot + "/models"],
         ])
