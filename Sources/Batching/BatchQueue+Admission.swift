@@ -17,6 +17,9 @@ extension BatchQueue {
         return work
     }
 
+    /// Elements whose batch has not ended.
+    private var unbatchedCount: Int { Int(preparing.wrappedSum()) + waiting.count + runningElementCount }
+
     /// Whether `count` places can be taken.
     ///
     /// What counts is the work before the request, not its own: a request of many elements is as welcome as one of one.
@@ -42,14 +45,14 @@ extension BatchQueue {
                 nanoseconds: wait, retryAfterNanoseconds: nanosecondsUntilEmpty(elsewhere: elsewhere))
         }
         guard let deadline else { return }
-        // Nothing that runs could correct an estimate that refuses everything: an idle queue tries.
+        // Nothing that runs could correct an estimate that refuses everything: an idle queue tries, and so do the first
+        // follow-ups.
         let isIdle = placesInUse == 0 && elsewhere.count == 0
         // The last of them comes out with the whole of its batch, which those that come later may fill.
-        let batchSize = worthwhileSize(backlog: work.count + count)
+        let batchSize = worthwhileSize(backlog: unbatchedCount + elsewhere.count + count)
         let turns = (count + workerCount - 1) / workerCount
-        let own =
-            Int64(max(1, turns) + batchSize - 1) * nanosecondsPerElement
-            + Int64(turns * followUps) * Int64(followUpNanoseconds ?? 0)
+        let followed = followedElementCount == 0 ? 0 : Int64(turns * followUps) * Int64(followUpNanoseconds ?? 0)
+        let own = Int64(max(1, turns) + batchSize - 1) * nanosecondsPerElement + followed
         let predicted = isIdle ? 0 : wait + own + configuration.maxQueueDelayNanoseconds
         guard now.advanced(byNanoseconds: predicted) < deadline else {
             throw .deadline(retryAfterNanoseconds: nanosecondsUntilEmpty(elsewhere: elsewhere))

@@ -78,8 +78,9 @@ struct BatchQueue<Element> {
 
         /// Elements that the workers' queue has before it; long ones have a line of their own.
         var preparing: Int { isCancelled || isLong ? 0 : count - arrived }
-        /// Elements whose follow-ups are still to be done.
-        var followed: Int { isCancelled || followUps == 0 ? 0 : count - followedUp }
+        /// Elements whose follow-ups are still to be done: of long ones those that are there, as nobody else waits for the
+        /// others.
+        var followed: Int { isCancelled || followUps == 0 ? 0 : (isLong ? arrived : count) - followedUp }
         var lane: Int { priority.level - 1 }
     }
 
@@ -158,7 +159,9 @@ extension BatchQueue {
     ) -> (batch: Batch?, actions: Actions)? {
         guard var places = reservations[reservation], !places.isCancelled else { return nil }
         precondition(places.arrived < places.count, "more elements than the \(places.count) places reserved")
+        countFollowUps(of: places, -1)
         places.arrived += 1
+        countFollowUps(of: places, 1)
         reservations[reservation] = places
         if !places.isLong { preparing[places.lane] -= 1 }
         waitingByLevel[places.lane] += 1

@@ -114,11 +114,17 @@ public final class ClassificationService: Sendable {
 
     /// Has the access log tell of the requests that a drain has not come to answer, then writes and sends what there is to
     /// tell of all, for four seconds at the most.
-    func loseRequests() {
-        let told = DispatchSemaphore(value: 0)
-        server.loseRequests { told.signal() }
+    ///
+    /// - Returns: how many requests are lost; nil where not every event loop has told within a second.
+    func loseRequests() -> Int? {
+        let (told, lost) = (DispatchSemaphore(value: 0), Lock(Int?.none))
+        server.loseRequests { count in
+            lost.withLock { $0 = count }
+            told.signal()
+        }
         _ = told.wait(timeout: .now() + 1)
         watch.finish()
+        return lost.withLock { $0 }
     }
 
     /// Names of the loaded models, in order; empty before `start`.

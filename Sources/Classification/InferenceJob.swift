@@ -35,6 +35,8 @@ final class InferenceJob: Sendable {
         var batchSize = 0
         /// Empty where nobody keeps notes.
         var steps: [InferenceNote.Step] = []
+        /// Images that wait for their maps, by their places, and when their batch ended.
+        var unexplained: [Int: (image: ComputedImage, input: HeadInput, since: Instant)] = [:]
         var isCancelled = false
         /// Let go with the answer.
         var reservation: Reservation<PendingImage>?
@@ -99,14 +101,14 @@ final class InferenceJob: Sendable {
 
     /// The client is gone: nothing that has not begun is done any more, and no place is left taken.
     private func cancel() {
-        let (reservation, images) = state.withLock { state in
+        let (reservation, held) = state.withLock { state in
             state.isCancelled = true
-            let images = state.images
-            state.images = []
-            return (state.reservation.take(), images)
+            let held = (state.images, state.unexplained, state.outcomes)
+            (state.images, state.unexplained, state.outcomes) = ([], [:], [])
+            return (state.reservation.take(), held)
         }
         // Before the places: who takes one of them finds room in the line.
-        withExtendedLifetime(images) { service.decodes.removeAll(of: ObjectIdentifier(self)) }
+        withExtendedLifetime(held) { service.decodes.removeAll(of: ObjectIdentifier(self)) }
         reservation?.release()
     }
 
@@ -163,24 +165,28 @@ final class InferenceJob: Sendable {
             computeNanoseconds: end.nanoseconds(since: start),
             steps: service.keepsNotes ? InferenceNote.steps(of: image, start: start, end: end) : [])
         guard let input = output.headInput else { return complete(computed) }
+        let urgency = state.withLock { state in
+            if !state.isCancelled { state.unexplained[image.index] = (computed, input, end) }
+            return state.reservation?.urgency
+        }
         // Nil where the client has left.
-        guard let urgency = state.withLock({ $0.reservation })?.urgency else { return }
-        let isAccepted = service.jobs.submit(urgency) { self.explain(computed, input, since: end) }
-        if !isAccepted { explain(computed, input, since: end) }
+        guard let urgency else { return }
+        let isAccepted = service.jobs.submit(urgency) { self.explain(image.index) }
+        if !isAccepted { explain(image.index) }
     }
 
-    /// Makes the maps of an image that has waited for them since the end of its batch. Runs on a worker.
-    private func explain(_ image: ComputedImage, _ input: HeadInput, since end: Instant) {
+    /// Makes the maps of image `index`. Runs on a worker.
+    private func explain(_ index: Int) {
         let started = service.clock.now()
-        guard let reservation = state.withLock({ $0.reservation }) else { return }
-        if let deadline = reservation.deadline, started > deadline { return expire(image.index) }
-        var image = image
+        let (waiting, reservation) = state.withLock { ($0.unexplained.removeValue(forKey: index), $0.reservation) }
+        guard var (image, input, end) = waiting, let reservation else { return }
+        if let deadline = reservation.deadline, started > deadline { return expire(index) }
         do throws(ServiceFailure) {
             image.result.explanation = try Explanation(
                 of: input, classes: image.result.predictions.prefix(answer.mapCount).map(\.index),
                 width: image.result.width, height: image.result.height, model: runner.model, in: service.pool,
                 scratch: service.scratch)
-        } catch { return fail(image.index, error) }
+        } catch { return fail(index, error) }
         let made = service.clock.now().nanoseconds(since: started)
         reservation.followUp(nanoseconds: made)
         let waited = started.nanoseconds(since: end)
@@ -217,10 +223,10 @@ final class InferenceJob: Sendable {
 
     private func complete(_ index: Int, _ outcome: ImageOutcome) {
         let finished = state.withLock { state -> State? in
-            guard state.outcomes[index] == nil else { return nil }
+            guard !state.isCancelled, state.outcomes[index] == nil else { return nil }
             state.outcomes[index] = outcome
             state.missing -= 1
-            guard state.missing == 0, !state.isCancelled else { return nil }
+            guard state.missing == 0 else { return nil }
             return state
         }
         guard let finished else { return }
@@ -252,7 +258,10 @@ final class InferenceJob: Sendable {
             ("decode", state.decodeNanoseconds), ("resize", state.resizeNanoseconds), ("queue", state.queueNanoseconds),
             ("compute", state.computeNanoseconds),
         ].filter { $0.1 > 0 }.map { Stage(name: $0.0, seconds: Double($0.1) * 1e-9) }
-        for case .failure(let failure)? in state.outcomes { service.metrics.reject(failure) }
+        // Each image that fails by itself, and what concerns them all once.
+        let failures = state.outcomes.compactMap { if case .failure(let failure)? = $0 { failure } else { nil } }
+        for failure in failures where failure.concernsOneImage { service.metrics.reject(failure) }
+        if let failure = failures.first(where: { !$0.concernsOneImage }) { service.metrics.reject(failure) }
         if let (index, failure) = failure(of: state.outcomes) {
             runner.statistics.failed(nanoseconds: begun.nanoseconds(since: received))
             let image = imageCount > 1 && failure.concernsOneImage ? index : nil

@@ -122,7 +122,7 @@ extension ServiceFailure {
         case .queueFull(let places, _):
             places == 1 ? "all places in the queue are taken" : "the queue has no room for \(places) more images"
         case .waitTooLong(let seconds, _):
-            "what waits already would take \(Int((seconds * 1000).rounded(.up))) ms, longer than anybody is to wait"
+            "what waits already would take \(Int((seconds * 1000).rounded(.up))) ms, longer than maxQueueWaitMilliseconds"
         case .deadlineUnmeetable(let microseconds, _):
             "the answer would not be ready within \(time(microseconds)) of the request's first byte"
         case .deadlinePassed(let microseconds): "\(time(microseconds)) passed before the image's turn came"
@@ -177,7 +177,7 @@ struct RequestReference: Sendable {
     var id: String
     var path: String
     /// Whether the body is taken for one image but is said to be the fields of a form, as curl says where it is told
-    /// nothing.
+    /// nothing, and lacks the bytes that curl takes out of those.
     var isImageInForm = false
 
     init(id: String, path: String) {
@@ -189,7 +189,8 @@ struct RequestReference: Sendable {
         self.init(id: request.id, path: request.path)
         let type = request.fields[.contentType].flatMap { MediaType($0) }
         if type?.essence == "application/x-www-form-urlencoded", case .raw? = try? ImageUpload(request) {
-            isImageInForm = true
+            // What curl has left out: of a file that it was told to send as it is, the first block has some.
+            isImageInForm = !request.body.contains { $0 == 0 || $0 == 0x0A || $0 == 0x0D }
         }
     }
 }

@@ -91,7 +91,9 @@ public final class ServiceProcess: Sendable {
         service.reopenLogs()
         service.reloadCredentials()
         service.models.request(.reload) { [self] failure in
-            if let failure {
+            if case .draining? = failure {
+                logger.info("models not reloaded: draining")
+            } else if let failure {
                 logger.error(
                     "models not reloaded, or not all; what was loaded stays", metadata: ["error": "\(failure.detail)"])
             } else {
@@ -123,8 +125,8 @@ public final class ServiceProcess: Sendable {
         guard isFirst else { return }
         let limit = service.settings.drainTimeoutSeconds
         queue.asyncAfter(deadline: .now() + .seconds(limit)) { [self] in
-            say("drain not finished after \(limit) s: requests in flight are lost")
-            service.loseRequests()
+            let lost = service.loseRequests().map { "\($0)" } ?? "all"
+            say("drain not finished after \(limit) s: \(lost) requests in flight are lost")
             say.exit(1)
         }
         service.finishDrain { [self] report in

@@ -91,7 +91,7 @@ extension Settings {
         let lines = try linesOfMembers(in: text, path)
         let object: [String: JSONValue]
         do { object = try JSONDecoder().decode([String: JSONValue].self, from: Data(text)) } catch {
-            throw .malformedFile(place: path, reason: "\(error)")
+            throw .malformedFile(place: path, reason: (error as? DecodingError).map(Self.text) ?? "\(error)")
         }
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (key, line) in lines.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
@@ -100,6 +100,16 @@ extension Settings {
             values[setting.configKey] = try setting.value(json, .file(path: path, line: line)).configValue
         }
         return (values, lines)
+    }
+
+    /// The sentence in a decoder's error.
+    private static func text(_ error: DecodingError) -> String {
+        switch error {
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
+            .dataCorrupted(let context):
+            context.debugDescription
+        @unknown default: "\(error)"
+        }
     }
 
     /// Strict where the decoder is not: a comma too many, and a key that stands twice, of which it would take either.

@@ -111,6 +111,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 state.handshakeFailed()
             case .failed(let error):
                 context.logger.debug("\(error)")
+                loseUnread(.disconnected, now)
                 perform(state.failed(), now)
             }
         }
@@ -175,6 +176,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
                 return false
             case .failed(let error):
                 context.logger.debug("\(error)")
+                loseUnread(.disconnected, now)
                 perform(state.failed(), now)
                 return false
             }
@@ -279,14 +281,27 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     }
 
     /// Tells the records of a request that the end of the process leaves without an answer.
-    func loseRequest() {
+    ///
+    /// - Returns: whether there is one.
+    func loseRequest() -> Bool {
         loop.preconditionOnLoop()
-        guard !isClosed else { return }
+        guard !isClosed else { return false }
         if let exchange = exchange.take() {
             giveUp(exchange, for: .drainTimeout)
-        } else if state.isReadingRequest {
-            giveUp(exchangeOfRest(context.clock.now()), for: .drainTimeout)
+            return true
         }
+        guard loseUnread(.drainTimeout, context.clock.now()) else { return false }
+        // What comes of it yet must not be answered after that.
+        close()
+        return true
+    }
+
+    /// Tells the records of a request that has begun to come and will not be there as a whole, if there is one.
+    @discardableResult
+    private func loseUnread(_ rejection: ServerRejection, _ now: Instant) -> Bool {
+        guard state.isReadingRequest else { return false }
+        giveUp(exchangeOfRest(now), for: rejection)
+        return true
     }
 
     /// Has a complete request answered.

@@ -137,18 +137,20 @@ public final class Server: Sendable {
         }
     }
 
-    /// Tells the records of all requests that a drain has not come to answer, and calls `completion` on a thread of its own
-    /// choice. Whoever has the time of a drain end by this ends the process.
-    public func loseRequests(_ completion: @escaping @Sendable () -> Void) {
+    /// Tells the records of all requests that a drain has not come to answer, and calls `completion` with their number on a
+    /// thread of its own choice. Whoever has the time of a drain end by this ends the process.
+    public func loseRequests(_ completion: @escaping @Sendable (_ lost: Int) -> Void) {
         let told = DispatchGroup()
+        let lost = Lock(0)
         for loop in finishing.withLock({ $0 }) {
             told.enter()
             loop.loop.execute {
-                loop.loseRequests()
+                let count = loop.loseRequests()
+                lost.withLock { $0 += count }
                 told.leave()
             }
         }
-        told.notify(queue: .global(), execute: completion)
+        told.notify(queue: .global()) { completion(lost.withLock { $0 }) }
     }
 
     /// Looks at all deadlines now, for tests with a clock of their own.

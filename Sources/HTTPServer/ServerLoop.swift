@@ -99,9 +99,11 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
         settle()
     }
 
-    /// Tells the records of all requests that have no answer yet, as the process is about to end.
-    func loseRequests() {
-        for connection in connections { connection.loseRequest() }
+    /// Tells the records of all requests that have no answer yet, as the process is about to end, and gives their number.
+    func loseRequests() -> Int {
+        // Those that are lost while they come are closed, and leave the list.
+        let all = connections
+        return all.count { $0.loseRequest() }
     }
 
     /// While finishing: closes the idle connections once they are all that is left.

@@ -163,13 +163,36 @@ extension BatchQueueTests {
             try queue.reserve(1, deadline: nil, now: start)
         }
         var other = try followedQueue()
-        _ = try other.reserve(1, deadline: nil, now: start)
-        // 10 ms before it, 10 its own, and 6 its follow-ups.
-        let soon = start.advanced(byNanoseconds: 23_000_000)
-        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 10_000_000)) {
+        _ = try other.reserve(1, deadline: nil, followUps: 1, now: start)
+        // 13 ms before it, 10 its own, and 6 its follow-ups.
+        let soon = start.advanced(byNanoseconds: 28_000_000)
+        #expect(throws: ReservationRefusal.deadline(retryAfterNanoseconds: 13_000_000)) {
             try other.reserve(1, deadline: soon, followUps: 2, now: start)
         }
         _ = try other.reserve(1, deadline: soon, now: start)
+    }
+
+    /// However wrong the estimate of follow-ups has become, some are let in that correct it.
+    @Test func theFirstFollowUpsAreTriedBesideOtherWork() throws {
+        var queue = try timedQueue()
+        let id = try queue.reserve(1, deadline: nil, followUps: 1, now: start)
+        queue.followUp(id, nanoseconds: 10_000_000_000)
+        _ = queue.release(id)
+        _ = try queue.reserve(1, deadline: nil, now: start)
+        let soon = start.advanced(byNanoseconds: 28_000_000)
+        _ = try queue.reserve(1, deadline: soon, followUps: 1, now: start)
+        #expect(throws: ReservationRefusal.self) { try queue.reserve(1, deadline: soon, followUps: 1, now: start) }
+    }
+
+    /// Long ones come out of a line of their own at some time: until then nobody waits for what follows them.
+    @Test func followUpsOfLongOnesCountOnceTheyAreThere() throws {
+        var queue = try followedQueue()
+        let id = try queue.reserve(3, deadline: nil, isLong: true, followUps: 2, now: start)
+        #expect(queue.followedElementCount == 0)
+        _ = queue.enqueue(1, reservation: id, canRunHere: false, now: start)
+        #expect(queue.followedElementCount == 1 && queue.followUps.wrappedSum() == 2)
+        queue.followUp(id, nanoseconds: 6_000_000)
+        #expect(queue.followedElementCount == 0 && queue.followUps.wrappedSum() == 0)
     }
 
     /// Priorities wait for the follow-ups of their own and of higher levels alone.

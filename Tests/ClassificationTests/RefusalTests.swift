@@ -193,8 +193,8 @@ struct RefusalTests {
         #expect(refused.status == 415 || refused.status == 422)
         let detail = try refused.decoded(Problem.self).detail
         #expect(detail.contains("--data-binary @FILE") && detail.contains("-T FILE"), "\(detail)")
-        // Of others it would be no help: who declares nothing, and who sends JSON.
-        for (body, fields) in [(stripped, []), (Upload.json([stripped]), form)] {
+        // Of others it would be no help: who declares nothing, who sends JSON, and who sends line breaks.
+        for (body, fields) in [(stripped, []), (Upload.json([stripped]), form), (stripped + [0x0A], form)] {
             let other = try test.classify(body, fields: fields)
             #expect(other.status == refused.status)
             #expect(try !other.decoded(Problem.self).detail.contains("curl"))

@@ -91,7 +91,7 @@ struct SignalTests {
             #expect(line.contains("\"status\":499,\"reason\":\"drain_timeout\"") && line.contains("\"\(route)\""))
         }
         let said = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
-        #expect(said.contains("drain not finished after 1 s: requests in flight are lost"))
+        #expect(said.contains("drain not finished after 1 s: 2 requests in flight are lost"))
     }
 
     @Test func theSupervisorHearsOfReadinessReloadSignsOfLifeAndTheEnd() async {

@@ -40,6 +40,22 @@ extension ServerTests {
         #expect(try client?.receivesEnd() != false)
     }
 
+    /// A client that is cut off while it sends has left, as one that waits for its answer has.
+    @Test func countsWhoIsCutOffInTheMiddleOfARequest() throws {
+        let test = try TestServer()
+        defer { test.stop() }
+        do {
+            let client = try test.client()
+            client.resetAtEnd()
+            try client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+            #expect(try client.receive().status == 100)
+        }
+        #expect(test.rejected.wait() == .disconnected)
+        let record = try #require(test.finished.wait())
+        #expect(record.status == 499 && record.reason == "disconnected" && record.route == "/echo")
+        #expect(test.closed.wait() != nil)
+    }
+
     @Test func slowHeadersTimeOutAndIdleConnectionsClose() throws {
         let clock = ManualClock()
         let test = try TestServer(clock: clock)

@@ -141,7 +141,7 @@ INLINE void gemm_tile(const size_t rows, const size_t panel, const size_t half, 
             GEMM_STEPS(4)
             if (rows * 2 > gemm_rows[panel]) {
                 GEMM_FETCH(2)
-            } else { // the only tile: it fetches all of the next panel
+            } else { // the only tile, or one of two: all of the next panel
                 GEMM_FETCH(4 * panel * VECTOR_WIDTH * sizeof(float) / CACHE_LINE)
             }
         }

@@ -17,7 +17,7 @@ struct ahead {
 // From `next` on, `size` bytes each time, which `tiles` tiles share out; where nothing is wanted a line that is at
 // hand.
 INLINE struct ahead ahead_of(const void* b, const void* next, int wanted, size_t size, size_t tiles) {
-    if (!wanted || !next) return (struct ahead){(uintptr_t)b, 0};
+    if (!wanted || !next || tiles == 0) return (struct ahead){(uintptr_t)b, 0};
     return (struct ahead){(uintptr_t)next, (size + tiles - 1) / tiles};
 }
 

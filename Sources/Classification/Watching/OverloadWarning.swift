@@ -2,7 +2,8 @@ import Dispatch
 import Logging
 import Parallelism
 
-/// Warns when the service begins to refuse what it has no room or time for, and every ten seconds while that goes on.
+/// Warns when the service begins to refuse what it has no room or time for, then every ten seconds of how much it has
+/// refused in them, until it is nothing.
 ///
 /// Concurrency: every method may be called from any thread; none waits.
 final class OverloadWarning: Sendable {
@@ -48,7 +49,11 @@ final class OverloadWarning: Sendable {
             state.isQuiet = !state.refusals.isEmpty
             return state.isQuiet
         }
-        if goesOn { tell("overload goes on") }
+        if goesOn {
+            tell("overload in the last ten seconds")
+        } else {
+            logger.notice("overload is over: nothing refused for ten seconds")
+        }
     }
 
     private func tell(_ message: Logger.Message) {

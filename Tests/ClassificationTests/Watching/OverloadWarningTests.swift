@@ -58,11 +58,12 @@ struct OverloadWarningTests {
         for _ in 0..<2 { bench.warning.refused(.heldBytes) }
         #expect(bench.lines.withLock { $0.count } == 1)
         #expect(bench.passTenSeconds() == 1)
-        let second = "warning overload goes on held_bytes=2 queue_wait=5 refused=7"
+        let second = "warning overload in the last ten seconds held_bytes=2 queue_wait=5 refused=7"
         #expect(bench.lines.withLock { $0 } == [first, second])
         // Nothing more: it is over, and the next time it begins anew.
         #expect(bench.passTenSeconds() == 1 && bench.passTenSeconds() == 0)
-        #expect(bench.lines.withLock { $0.count } == 2)
+        #expect(
+            bench.lines.withLock { $0 } == [first, second, "notice overload is over: nothing refused for ten seconds"])
         bench.warning.refused(.queueFull)
         #expect(bench.lines.withLock { $0.last } == "warning overload begins queue_full=1 refused=1")
     }
