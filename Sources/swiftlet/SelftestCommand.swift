@@ -8,7 +8,8 @@ struct SelftestCommand: ParsableCommand {
         commandName: "selftest",
         abstract: "Checks that models compute on this machine what they should.",
         discussion: """
-            Loads each model of the repository as 'swiftlet serve' does, in its highest version, and holds it to the \
+            Loads each model of the repository (or, with the flag --model, that one) as 'swiftlet serve' does, in its \
+            highest version, and holds it to the \
             images and logits in its selftest.json; to logits that are finite and not the same for every picture; and \
             to the same bits for the same image, alone or in a batch, on one thread or several. A model without a \
             selftest.json is held to all but the first, and said to be. To make one, with images that the model is \
