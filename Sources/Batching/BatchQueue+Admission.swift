@@ -17,9 +17,6 @@ extension BatchQueue {
         return work
     }
 
-    /// Elements whose batch has not ended.
-    private var unbatchedCount: Int { Int(preparing.wrappedSum()) + waiting.count + runningElementCount }
-
     /// Whether `count` places can be taken.
     ///
     /// What counts is the work before the request, not its own: a request of many elements is as welcome as one of one.

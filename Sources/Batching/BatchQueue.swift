@@ -109,6 +109,8 @@ struct BatchQueue<Element> {
     var waitingCount: Int { waiting.count }
 
     var preparingCount: Int { Int(preparing.wrappedSum()) }
+    /// Elements whose batch has not ended.
+    var unbatchedCount: Int { preparingCount + waitingCount + runningElementCount }
 
     /// The last batches, the latest at the end.
     var recentBatches: [BatchRecord] { Array(records) }
@@ -293,7 +295,7 @@ extension BatchQueue {
     /// batches grow. So free workers leave one another enough. With a queue delay, which asks for large batches, they are
     /// as large as may be.
     private var worthwhileSize: Int {
-        worthwhileSize(backlog: preparingCount + waiting.count + runningElementCount)
+        worthwhileSize(backlog: unbatchedCount)
     }
 
     func worthwhileSize(backlog: Int) -> Int {

@@ -179,22 +179,23 @@ final class InferenceJob: Sendable {
     private func explain(_ index: Int) {
         let started = service.clock.now()
         let (waiting, reservation) = state.withLock { ($0.unexplained.removeValue(forKey: index), $0.reservation) }
-        guard var (image, input, end) = waiting, let reservation else { return }
+        guard let waiting, let reservation else { return }
+        var image = waiting.image
         if let deadline = reservation.deadline, started > deadline { return expire(index) }
         do throws(ServiceFailure) {
             image.result.explanation = try Explanation(
-                of: input, classes: image.result.predictions.prefix(answer.mapCount).map(\.index),
+                of: waiting.input, classes: image.result.predictions.prefix(answer.mapCount).map(\.index),
                 width: image.result.width, height: image.result.height, model: runner.model, in: service.pool,
                 scratch: service.scratch)
         } catch { return fail(index, error) }
         let made = service.clock.now().nanoseconds(since: started)
         reservation.followUp(nanoseconds: made)
-        let waited = started.nanoseconds(since: end)
+        let waited = started.nanoseconds(since: waiting.since)
         image.queueNanoseconds += waited
         image.computeNanoseconds += made
         if service.keepsNotes {
             image.steps += [
-                InferenceNote.Step(name: .queueForWorker, start: end, nanoseconds: waited),
+                InferenceNote.Step(name: .queueForWorker, start: waiting.since, nanoseconds: waited),
                 InferenceNote.Step(name: .maps, start: started, nanoseconds: made),
             ]
         }
