@@ -89,9 +89,6 @@ struct BatchQueue<Element> {
         var elements: [Element]
         var reason: FlushReason
         var ways: [ElementWay]
-
-        /// How long each has waited in the queue.
-        var waitNanoseconds: [Int64] { ways.map(\.queueNanoseconds) }
     }
 
     /// What the caller has to do after an event.

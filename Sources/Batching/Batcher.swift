@@ -202,12 +202,13 @@ extension Batcher {
         let start = clock.now()
         runBatch(batch.elements, batch.reason)
         let end = clock.now()
-        let waits = batch.waitNanoseconds.sorted()
+        var ways = batch.ways
+        ways.sort { $0.queueNanoseconds < $1.queueNanoseconds }
         let record = BatchRecord(
-            size: waits.count, reason: batch.reason, longestWaitNanoseconds: waits[waits.count - 1],
-            computeNanoseconds: end.nanoseconds(since: start), shortestWaitNanoseconds: waits[0],
-            medianWaitNanoseconds: waits[(waits.count - 1) / 2], start: start,
-            longestWay: batch.ways.max { $0.totalNanoseconds < $1.totalNanoseconds }!)
+            size: ways.count, reason: batch.reason, longestWaitNanoseconds: ways[ways.count - 1].queueNanoseconds,
+            computeNanoseconds: end.nanoseconds(since: start), shortestWaitNanoseconds: ways[0].queueNanoseconds,
+            medianWaitNanoseconds: ways[(ways.count - 1) / 2].queueNanoseconds, start: start,
+            longestWay: ways.max { $0.totalNanoseconds < $1.totalNanoseconds }!)
         perform(withQueue { queue, _ in queue.endBatch(record, now: end) })
     }
 }

@@ -78,7 +78,11 @@ public final class ServiceProcess: Sendable {
         signal(number, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
         source.setEventHandler { [self] in handler(self) }
+        // Until the source is registered, a signal would be lost.
+        let registered = DispatchSemaphore(value: 0)
+        source.setRegistrationHandler { registered.signal() }
         source.resume()
+        registered.wait()
         signalSources.withLock { $0.append(source) }
     }
 

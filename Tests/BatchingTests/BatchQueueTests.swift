@@ -47,7 +47,7 @@ struct BatchQueueTests {
         let (batch, actions) = try #require(outcome)
         #expect(batch?.elements == [7])
         #expect(batch?.reason == .idle)
-        #expect(batch?.waitNanoseconds == [0])
+        #expect(batch?.ways.map(\.queueNanoseconds) == [0])
         #expect(actions.jobCount == 0)
         #expect(queue.runningCount == 1)
     }
@@ -57,7 +57,7 @@ struct BatchQueueTests {
         #expect(try enqueue(0..<1, into: &queue).jobs == 1)
         let (batch, _) = queue.startBatch(isScheduled: true, now: after(30))
         #expect(batch?.elements == [0])
-        #expect(batch?.waitNanoseconds == [30_000])
+        #expect(batch?.ways.map(\.queueNanoseconds) == [30_000])
     }
 
     @Test func aScheduledBatchTakesWhatCameAfterItWasScheduled() throws {
