@@ -188,10 +188,11 @@ struct RequestReference: Sendable {
     init(_ request: Request) {
         self.init(id: request.id, path: request.path)
         let type = request.fields[.contentType].flatMap { MediaType($0) }
-        if type?.essence == "application/x-www-form-urlencoded", case .raw? = try? ImageUpload(request) {
-            // What curl has left out: of a file that it was told to send as it is, the first block has some.
-            isImageInForm = !request.body.contains { $0 == 0 || $0 == 0x0A || $0 == 0x0D }
-        }
+        guard type?.essence == "application/x-www-form-urlencoded" else { return }
+        // What curl has left out comes first: a file that is sent as it is has some in its first block, and is read no
+        // further.
+        let isStripped = !request.body.contains { $0 == 0 || $0 == 0x0A || $0 == 0x0D }
+        if isStripped, case .raw? = try? ImageUpload(request) { isImageInForm = true }
     }
 }
 

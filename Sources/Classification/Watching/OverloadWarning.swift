@@ -10,8 +10,13 @@ final class OverloadWarning: Sendable {
     private struct State {
         /// Since the last line.
         var refusals: [RejectionReason: Int] = [:]
-        /// Whether a line was written within the last interval.
-        var isQuiet = false
+        /// Whether a look at what was refused meanwhile is to come.
+        var isGoingOn = false
+
+        mutating func takeRefusals() -> [RejectionReason: Int] {
+            defer { refusals = [:] }
+            return refusals
+        }
     }
 
     static let intervalSeconds = 10
@@ -35,32 +40,29 @@ final class OverloadWarning: Sendable {
     /// Something was refused; what is no overload is passed over.
     func refused(_ reason: RejectionReason) {
         guard reason.isOverload else { return }
-        let begins = state.withLock { state in
+        let first = state.withLock { state -> [RejectionReason: Int]? in
             state.refusals[reason, default: 0] += 1
-            defer { state.isQuiet = true }
-            return !state.isQuiet
+            guard !state.isGoingOn else { return nil }
+            state.isGoingOn = true
+            return state.takeRefusals()
         }
-        if begins { tell("overload begins") }
+        if let first { tell("overload begins", first) }
     }
 
     /// An interval is over.
     private func look() {
-        let goesOn = state.withLock { state in
-            state.isQuiet = !state.refusals.isEmpty
-            return state.isQuiet
+        let refusals = state.withLock { state in
+            state.isGoingOn = !state.refusals.isEmpty
+            return state.takeRefusals()
         }
-        if goesOn {
-            tell("overload in the last ten seconds")
-        } else {
+        if refusals.isEmpty {
             logger.notice("overload is over: nothing refused for ten seconds")
+        } else {
+            tell("overload in the last ten seconds", refusals)
         }
     }
 
-    private func tell(_ message: Logger.Message) {
-        let refusals = state.withLock { state in
-            defer { state.refusals = [:] }
-            return state.refusals
-        }
+    private func tell(_ message: Logger.Message, _ refusals: [RejectionReason: Int]) {
         var metadata: Logger.Metadata = ["refused": .stringConvertible(refusals.values.reduce(0, +))]
         for (reason, count) in refusals { metadata[reason.rawValue] = .stringConvertible(count) }
         logger.warning(message, metadata: metadata)
