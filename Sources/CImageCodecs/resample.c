@@ -4,6 +4,17 @@
 
 #define ROUNDING (1 << (CIC_RESAMPLE_BITS - 1))
 
+// Each weight four times, for the four channels.
+static void i32_pack_horizontal(int32_t* packed, const int32_t* weights, int32_t tap_count, int32_t count) {
+    for (size_t index = 0; index < (size_t)count * (size_t)tap_count; index++)
+        for (int channel = 0; channel < 4; channel++)
+            *packed++ = weights[index];
+}
+
+static void i32_pack_vertical(int32_t* packed, const int32_t* weights, int32_t tap_count, int32_t count) {
+    memcpy(packed, weights, sizeof *weights * (size_t)count * (size_t)tap_count);
+}
+
 #define ISA portable
 #define LANES 4
 #include "resample_kernels.h"
@@ -20,23 +31,38 @@
 #define LANES 16
 #include "resample_kernels.h"
 #pragma clang attribute pop
+
+#include "resample_vnni.h"
+
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
 #endif
+
+#define KERNELS(isa, taps)                                                                                             \
+    (cic_resample_kernels) {                                                                                           \
+        taps, i32_pack_horizontal, i32_pack_vertical, u8_resample_horizontal__##isa, u8_resample_vertical__##isa       \
+    }
 
 bool cic_resample_kernels_for(cic_isa isa, cic_resample_kernels* kernels) {
     switch (isa) {
     case CIC_ISA_PORTABLE:
-        *kernels = (cic_resample_kernels){1, u8_resample_horizontal__portable, u8_resample_vertical__portable};
+        *kernels = KERNELS(portable, 1);
         return true;
 #if defined(__x86_64__)
     case CIC_ISA_AVX2:
         if (!__builtin_cpu_supports("avx2")) return false;
-        *kernels = (cic_resample_kernels){2, u8_resample_horizontal__avx2, u8_resample_vertical__avx2};
+        *kernels = KERNELS(avx2, 2);
         return true;
     case CIC_ISA_AVX512:
-        if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-            !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
-            return false;
-        *kernels = (cic_resample_kernels){4, u8_resample_horizontal__avx512, u8_resample_vertical__avx512};
+        if (!has_avx512()) return false;
+        *kernels = KERNELS(avx512, 4);
+        return true;
+    case CIC_ISA_AVX512VNNI:
+        if (!has_avx512() || !__builtin_cpu_supports("avx512vnni")) return false;
+        *kernels = (cic_resample_kernels){4, u8_pack_horizontal__vnni, u8_pack_vertical__vnni,
+                                          u8_resample_horizontal__vnni, u8_resample_vertical__vnni};
         return true;
 #endif
     default:

@@ -75,12 +75,12 @@ static void NAME(u8_resample_horizontal)(uint8_t* output, const uint8_t* row, co
 }
 
 static void NAME(u8_resample_vertical)(uint8_t* output, const uint8_t* const* rows, const int32_t* weights,
-                                       int32_t tap_count, size_t byte_count) {
+                                       int32_t row_count, size_t byte_count) {
     size_t start = 0;
     for (; start + 4 * LANES <= byte_count; start += 4 * LANES) {
         NAME(lanes) rounding = (NAME(lanes)){0} + ROUNDING;
         NAME(lanes) sums[4] = {rounding, rounding, rounding, rounding};
-        for (int32_t tap = 0; tap < tap_count; tap++) {
+        for (int32_t tap = 0; tap < row_count; tap++) {
             NAME(lanes) weight = (NAME(lanes)){0} + weights[tap];
             const uint8_t* bytes = rows[tap] + start;
             NAME(multiply_add)(&sums[0], bytes, weight);
@@ -95,14 +95,14 @@ static void NAME(u8_resample_vertical)(uint8_t* output, const uint8_t* const* ro
     }
     for (; start + LANES <= byte_count; start += LANES) {
         NAME(lanes) sum = (NAME(lanes)){0} + ROUNDING;
-        for (int32_t tap = 0; tap < tap_count; tap++)
+        for (int32_t tap = 0; tap < row_count; tap++)
             NAME(multiply_add)(&sum, rows[tap] + start, (NAME(lanes)){0} + weights[tap]);
         NAME(bytes) finished = NAME(clipped)(sum);
         memcpy(output + start, &finished, sizeof finished);
     }
     for (; start < byte_count; start++) {
         int32_t sum = ROUNDING;
-        for (int32_t tap = 0; tap < tap_count; tap++)
+        for (int32_t tap = 0; tap < row_count; tap++)
             sum += rows[tap][start] * weights[tap];
         sum >>= CIC_RESAMPLE_BITS;
         output[start] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);

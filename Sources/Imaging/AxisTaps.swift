@@ -9,7 +9,7 @@ struct AxisTaps {
     private(set) var first: [Int32] = []
     /// How many source pixels have a weight, for each output.
     private(set) var counts: [Int32] = []
-    /// Layout: `[outputs][tapCount][copies]`, zero after an output's count.
+    /// Layout: `[outputs][tapCount]`, zero after an output's count.
     private(set) var weights: [Int32] = []
     /// Taps stored for each output: the greatest count, rounded up.
     private(set) var tapCount = 0
@@ -22,7 +22,6 @@ struct AxisTaps {
         var axis: Axis
         var filter: ResamplingFilter
         var tapMultiple: Int
-        var copies: Int
     }
 
     /// One axis of a resize, in the order of the picture after orientation.
@@ -40,10 +39,15 @@ struct AxisTaps {
 
     /// Computes the taps, unless the last ones were the same, within the memory of the last ones where that suffices.
     ///
-    /// `tapMultiple` and `copies` are what the pass that reads them wants.
-    mutating func compute(_ axis: Axis, filter: ResamplingFilter, tapMultiple: Int, copies: Int) {
-        let task = Task(axis: axis, filter: filter, tapMultiple: tapMultiple, copies: copies)
-        if self.task == task { return rebase(to: 0) }
+    /// `tapMultiple` is what the pass that reads them wants.
+    /// - Returns: Whether the weights are new.
+    @discardableResult
+    mutating func compute(_ axis: Axis, filter: ResamplingFilter, tapMultiple: Int) -> Bool {
+        let task = Task(axis: axis, filter: filter, tapMultiple: tapMultiple)
+        if self.task == task {
+            rebase(to: 0)
+            return false
+        }
         self.task = task
         origin = 0
         let boxStart = axis.isMirrored ? Float(axis.sourceLength) - axis.coveredLength : 0
@@ -64,7 +68,7 @@ struct AxisTaps {
         first.removeAll(keepingCapacity: true)
         counts.removeAll(keepingCapacity: true)
         weights.removeAll(keepingCapacity: true)
-        weights.reserveCapacity(axis.kept.count * tapCount * copies)
+        weights.reserveCapacity(axis.kept.count * tapCount)
         for output in axis.kept {
             let taps = window(output)
             scratch.removeAll(keepingCapacity: true)
@@ -78,10 +82,11 @@ struct AxisTaps {
             counts.append(Int32(taps.count))
             if axis.isMirrored { scratch.reverse() }
             for weight in scratch {
-                weights.append(repeating: Self.fixedPoint(sum != 0 ? weight / sum : weight), copies)
+                weights.append(Self.fixedPoint(sum != 0 ? weight / sum : weight))
             }
-            weights.append(repeating: 0, (tapCount - taps.count) * copies)
+            for _ in taps.count..<tapCount { weights.append(0) }
         }
+        return true
     }
 
     private static func fixedPoint(_ weight: Double) -> Int32 {
@@ -108,11 +113,5 @@ struct AxisTaps {
         self.origin = origin
         guard shift != 0 else { return }
         for index in first.indices { first[index] -= shift }
-    }
-}
-
-extension Array {
-    fileprivate mutating func append(repeating element: Element, _ count: Int) {
-        for _ in 0..<count { append(element) }
     }
 }

@@ -16,6 +16,9 @@ struct StreamingResampler: ~Copyable, @unchecked Sendable {  // unique owner of 
     private var emittedCount = 0
     private var inputByteCount = 0
 
+    // The weights of both passes, in the order in which they read them.
+    private var packedColumns = AlignedBuffer<Int32>(count: 0)
+    private var packedRows = AlignedBuffer<Int32>(count: 0)
     private var ring = AlignedBuffer<UInt8>(count: 0)
     private var ringRowCount = 0
     private var ringStride = 0
@@ -43,8 +46,18 @@ struct StreamingResampler: ~Copyable, @unchecked Sendable {  // unique owner of 
     mutating func plan(
         columns columnAxis: AxisTaps.Axis, rows rowAxis: AxisTaps.Axis, blendsRowsFirst: Bool, filter: ResamplingFilter
     ) {
-        columns.compute(columnAxis, filter: filter, tapMultiple: Int(kernels.tap_multiple), copies: 4)
-        rows.compute(rowAxis, filter: filter, tapMultiple: 1, copies: 1)
+        let tapMultiple = Int(kernels.tap_multiple)
+        if columns.compute(columnAxis, filter: filter, tapMultiple: tapMultiple) {
+            let outputs = Int(CIC_RESAMPLE_OUTPUTS)
+            let paddedCount = (columns.first.count + outputs - 1) / outputs * outputs
+            packedColumns.grow(to: paddedCount * columns.tapCount * Int(CIC_RESAMPLE_PACKED))
+            kernels.pack_horizontal(
+                packedColumns.pointer, columns.weights, Int32(columns.tapCount), Int32(columns.first.count))
+        }
+        if rows.compute(rowAxis, filter: filter, tapMultiple: tapMultiple) {
+            packedRows.grow(to: rows.first.count * rows.tapCount)
+            kernels.pack_vertical(packedRows.pointer, rows.weights, Int32(rows.tapCount), Int32(rows.first.count))
+        }
         self.blendsRowsFirst = blendsRowsFirst
         emitsBackwards = rowAxis.isMirrored
     }
@@ -101,7 +114,7 @@ struct StreamingResampler: ~Copyable, @unchecked Sendable {  // unique owner of 
     /// Writes up to `CIC_RESAMPLE_SLACK` bytes more than `outputByteCount`.
     private func blendAlong(_ row: UnsafePointer<UInt8>, into output: UnsafeMutablePointer<UInt8>) {
         kernels.horizontal(
-            output, row, columns.first, columns.weights, Int32(columns.tapCount), Int32(columns.first.count))
+            output, row, columns.first, packedColumns.pointer, Int32(columns.tapCount), Int32(columns.first.count))
     }
 
     private mutating func blendAcross(_ index: Int, byteCount: Int, into output: UnsafeMutablePointer<UInt8>) {
@@ -109,10 +122,8 @@ struct StreamingResampler: ~Copyable, @unchecked Sendable {  // unique owner of 
         for row in Int(rows.first[index])..<rows.end(of: index) {
             tapRows.append(UnsafePointer(ring.pointer + row % ringRowCount * ringStride))
         }
-        rows.weights.withUnsafeBufferPointer { weights in
-            kernels.vertical(
-                output, tapRows, weights.baseAddress! + index * rows.tapCount, Int32(tapRows.count), byteCount)
-        }
+        kernels.vertical(
+            output, tapRows, packedRows.pointer + index * rows.tapCount, Int32(tapRows.count), byteCount)
     }
 }
 

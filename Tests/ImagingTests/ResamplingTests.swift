@@ -66,8 +66,8 @@ struct ResamplingTests {
                 isExtreme ? (Bool.random(using: &random) ? 255 : 0) : UInt8.random(in: 0...255, using: &random)
             }
             var (columns, rows) = (AxisTaps(), AxisTaps())
-            columns.compute(across, filter: filter, tapMultiple: 1, copies: 1)
-            rows.compute(down, filter: filter, tapMultiple: 1, copies: 1)
+            columns.compute(across, filter: filter, tapMultiple: 1)
+            rows.compute(down, filter: filter, tapMultiple: 1)
             let expected = reference(
                 source, sourceWidth: across.sourceLength, columns: columns, rows: rows, blendsRowsFirst: blendsRowsFirst
             )
@@ -99,7 +99,7 @@ struct ResamplingTests {
         for seed in 0..<50 as Range<UInt64> {
             var random = SplitMix64(seed: seed)
             var taps = AxisTaps()
-            taps.compute(randomAxis(&random), filter: filter, tapMultiple: 4, copies: 1)
+            taps.compute(randomAxis(&random), filter: filter, tapMultiple: 4)
             #expect(taps.tapCount % 4 == 0)
             for output in taps.first.indices {
                 let sum = taps.weights[output * taps.tapCount..<(output + 1) * taps.tapCount].reduce(0, +)
@@ -114,8 +114,8 @@ struct ResamplingTests {
         var mirrored = axis
         mirrored.isMirrored = true
         var (straight, reversed) = (AxisTaps(), AxisTaps())
-        straight.compute(axis, filter: .bicubic, tapMultiple: 1, copies: 1)
-        reversed.compute(mirrored, filter: .bicubic, tapMultiple: 1, copies: 1)
+        straight.compute(axis, filter: .bicubic, tapMultiple: 1)
+        reversed.compute(mirrored, filter: .bicubic, tapMultiple: 1)
         for output in straight.first.indices {
             #expect(reversed.end(of: output) == 37 - Int(straight.first[output]))
             let count = Int(straight.counts[output])
