@@ -163,8 +163,8 @@ extension Setting {
                 + "take turns."),
         Setting(
             "isa", .text(\.isa),
-            "The instruction set of the kernels: portable, avx2, avxvnni, avx512f or avx512vnni, where the machine has it. Empty means the "
-                + "fastest; another is for comparison."),
+            "The instruction set of the kernels: portable, avx2, avxvnni, avx512f, avx512vnni or amxint8, where the "
+                + "machine has it. Empty means the fastest; another is for comparison."),
     ]
 
     private static let batching: [Setting] = [

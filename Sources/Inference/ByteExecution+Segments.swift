@@ -77,8 +77,9 @@ extension ByteExecution {
                         }
                         sums?.update(repeating: 0, count: slice.vectors * table.vectorWidth)
                         depthwise.convolveRowUnsafe(
-                            reached, vectorPitch: vectorPitch, into: base + slice.first * groupSize,
-                            groupPitch: segment.groupPitch, width: segment.output.width, group: slice, sums: sums)
+                            reached, vectorPitch: vectorPitch,
+                            into: base + slice.first * table.vectorWidth * table.blockColumns,
+                            blockPitch: segment.blockPitch, width: segment.output.width, group: slice, sums: sums)
                     }
                     if !segment.storesInner {
                         project(segment, tensors, from: inner, rows: first..<end, group: nil)
@@ -225,7 +226,7 @@ extension ByteExecution {
             withScratch(size, slot: slot) { cursor in
                 let gated = cursor.take(size, of: UInt8.self)
                 table.gateBlocksUnsafe(
-                    blocks, count: rows.count * output.groups, channels: segment.groupPitch / 4,
+                    blocks, count: rows.count * segment.blocks, channels: segment.blockPitch / table.blockColumns,
                     gate: gateOf(segment, tensors), zeroPoint: squeeze.gate.inputZeroPoint,
                     addend: squeeze.gate.zeroPoint, into: gated)
                 project(segment, tensors, from: gated, rows: rows, group: groups[task / units])
@@ -241,7 +242,8 @@ extension ByteExecution {
         let output = segment.output
         let at = rows.lowerBound * output.width * output.stride + (group?.first ?? 0) * table.vectorWidth
         segment.projection!.multiplyUnsafe(
-            UnsafeByteRows(blocks, segment.blockOffsets.pointer, groupStep: 16), taps: plan.singleTap.pointer,
+            UnsafeByteRows(blocks, segment.blockOffsets.pointer, groupStep: 4 * table.blockColumns),
+            taps: plan.singleTap.pointer,
             into: UnsafeByteResults(tensors.output + at, segment.outputOffsets.pointer),
             residual: segment.hasResidual
                 ? UnsafeByteResults(tensors.input + at, segment.outputOffsets.pointer) : nil,

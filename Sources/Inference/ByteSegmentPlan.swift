@@ -69,8 +69,12 @@ struct ByteSegmentPlan: Sendable {
     let rowsAtOnce: Int
     /// Groups of four columns of a middle row with its padding: one before, the others behind.
     let middleGroups: Int
-    /// Bytes between two groups of four columns of the blocks.
+    /// Bytes of four columns of what lies between.
     let groupPitch: Int
+    /// Bytes between two blocks.
+    let blockPitch: Int
+    /// Blocks of a row.
+    let blocks: Int
     /// Where each output pixel's block lies, and each output pixel, from the first row of a range on.
     let blockOffsets: OffsetTable
     let outputOffsets: OffsetTable
@@ -82,7 +86,7 @@ struct ByteSegmentPlan: Sendable {
     /// Tasks are slices over whole pictures instead of ranges of rows.
     var isSliced: Bool { slices.count > 1 }
     /// Bytes between two rows of blocks.
-    var innerRowPitch: Int { output.groups * groupPitch }
+    var innerRowPitch: Int { blocks * blockPitch }
     /// Of the blocks. Units: bytes.
     var innerSize: Int { output.height * innerRowPitch }
     /// Pixels of the output, or of the middle where nothing follows.
@@ -179,7 +183,10 @@ extension ByteSegmentPlan {
 
         let vectors = table.vectors(for: middle.channels)
         let lanes = table.vectorWidth
+        let columns = table.blockColumns
         groupPitch = vectors * lanes * 4
+        blockPitch = vectors * lanes * columns
+        blocks = (output.width + columns - 1) / columns
         if let depthwise {
             let last =
                 (output.groups - 1) * depthwise.stride + (3 * depthwise.stride - depthwise.left + depthwise.kernel - 1)
@@ -205,14 +212,13 @@ extension ByteSegmentPlan {
             { rows += 1 }
             rowsAtOnce = rows
         }
-        let (groups, pitch) = (output.groups, groupPitch)
-        let width = output.width
+        let (width, rowPitch, pitch) = (output.width, blocks * blockPitch, blockPitch)
         blockOffsets =
             depthwise == nil
             ? OffsetTable([])
             : OffsetTable(
                 (0..<output.pixels).map {
-                    ($0 / width * groups + $0 % width / 4) * pitch + $0 % width % 4 * 4
+                    $0 / width * rowPitch + $0 % width / columns * pitch + $0 % width % columns * 4
                 })
         outputOffsets = OffsetTable(count: output.pixels, step: output.stride)
         middleOffsets = OffsetTable(count: depthwise == nil ? middle.pixels : 0, step: middle.stride)

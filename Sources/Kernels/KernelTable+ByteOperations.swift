@@ -5,7 +5,8 @@ import CKernels
 public struct UnsafeByteRows {
     public var pointer: UnsafePointer<UInt8>
     public var offsets: UnsafePointer<UInt32>
-    /// 4 where a pixel's channels lie side by side, 16 in the blocks that a depthwise convolution writes.
+    /// 4 where a pixel's channels lie side by side, 4 · `KernelTable.blockColumns` in the blocks that a depthwise
+    /// convolution writes.
     public var groupStep: Int
 
     public init(_ pointer: UnsafePointer<UInt8>, _ offsets: UnsafePointer<UInt32>, groupStep: Int = 4) {
@@ -96,11 +97,11 @@ extension PackedByteDepthwise {
     @inline(__always)
     public func convolveRowUnsafe(
         _ inputRows: UnsafePointer<UnsafePointer<UInt8>?>, vectorPitch: Int, into out: UnsafeMutablePointer<UInt8>,
-        groupPitch: Int, width: Int, group: (first: Int, vectors: Int), sums: UnsafeMutablePointer<Int32>? = nil
+        blockPitch: Int, width: Int, group: (first: Int, vectors: Int), sums: UnsafeMutablePointer<Int32>? = nil
     ) {
         var arguments = u8_depthwise(
             rows: inputRows, vector_pitch: vectorPitch, weights: block(at: group.first), out: out,
-            out_group_pitch: groupPitch, width: width, vectors: group.vectors, kernel: kernel, stride: stride,
+            out_block_pitch: blockPitch, width: width, vectors: group.vectors, kernel: kernel, stride: stride,
             left: left, activation: activation.raw, sums: sums)
         table.bytes.pointee.depthwise(&arguments)
     }

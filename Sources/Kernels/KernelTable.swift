@@ -2,7 +2,7 @@ import CKernels
 
 /// The micro-kernels of one instruction set.
 public struct KernelTable: @unchecked Sendable {  // points to constants of the program
-    /// Name of the instruction set: `avx512vnni`, `avx512f`, `avxvnni`, `avx2` or `portable`.
+    /// Name of the instruction set: `amxint8`, `avx512vnni`, `avx512f`, `avxvnni`, `avx2` or `portable`.
     public let isa: String
     /// The C table in floating point: function pointers that take their arguments by struct.
     public let pointer: UnsafePointer<kernel_table>
@@ -37,6 +37,16 @@ public struct KernelTable: @unchecked Sendable {  // points to constants of the 
     /// Whether products fetch weights of so many bytes ahead of their use: where a core waits long for what is not in its
     /// second-level cache, and unless they are so few that they stay in it.
     func fetchesAhead(_ bytes: Int) -> Bool { kernel_fetches_ahead() != 0 && bytes > 32 << 10 }
+
+    /// The table whose products in bytes are the fastest where a dot product has `depth` bytes.
+    func forByteProducts(depth: Int) -> KernelTable {
+        guard let shallow = bytes.pointee.shallow, depth < bytes.pointee.least_depth else { return self }
+        return KernelTable(isa: isa, pointer: pointer, bytes: shallow)
+    }
+
+    /// Columns of a block of what depthwise convolutions in bytes write, four channels at a time: 4, or 1 where they
+    /// write pixels.
+    public var blockColumns: Int { bytes.pointee.block_columns }
 
     /// How many vectors hold `channels` floats.
     public func vectors(for channels: Int) -> Int { (channels + vectorWidth - 1) / vectorWidth }

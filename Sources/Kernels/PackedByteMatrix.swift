@@ -61,6 +61,7 @@ public final class PackedByteMatrix: @unchecked Sendable {  // immutable after i
     public init(table: KernelTable, columns: Int, taps: Int, run: Int, weights: [Int8], epilogue: ByteEpilogue) {
         precondition(weights.count == columns * taps * run, "\(weights.count) weights for another shape")
         precondition(epilogue.offsets.count == columns && epilogue.multipliers.count == columns, "another shape")
+        let table = table.forByteProducts(depth: taps * run)
         self.table = table
         self.columns = columns
         self.taps = taps

@@ -7,9 +7,12 @@ import Testing
 /// Kernels in bytes against plain loops, bit for bit, for every instruction set.
 struct ByteKernelTests {
     /// To be deallocated: the rows keep no more than the pointer.
-    private static func offsets(_ count: Int, step: Int) -> UnsafePointer<UInt32> {
+    private static func offsets(_ count: Int, step: Int, stretch: Int = 0) -> UnsafePointer<UInt32> {
         let offsets = UnsafeMutablePointer<UInt32>.allocate(capacity: count)
-        for index in 0..<count { (offsets + index).initialize(to: UInt32(index * step)) }
+        for index in 0..<count {
+            let gaps = stretch == 0 ? 0 : index / stretch
+            (offsets + index).initialize(to: UInt32((index + gaps) * step))
+        }
         return UnsafePointer(offsets)
     }
 
@@ -76,8 +79,11 @@ struct ByteKernelTests {
         var taps = 1
         var activation = KernelActivation.none
         var hasResidual = false
+        /// Rows that lie at equal distances, before a gap; all of them where 0.
+        var stretch = 0
         var testDescription: String {
-            "\(rows) rows, \(columns) columns, \(taps) taps of \(run), \(activation), residual \(hasResidual)"
+            "\(rows) rows by \(stretch), \(columns) columns, \(taps) taps of \(run), \(activation), "
+                + "residual \(hasResidual)"
         }
     }
 
@@ -92,29 +98,42 @@ struct ByteKernelTests {
             Product(rows: 11, columns: 40, run: 24, activation: .silu),
             Product(rows: 11, columns: 40, run: 24, activation: .silu, hasResidual: true),
         ]
+        // Deep enough for AMX: steps of 64 bytes, even ones of fewer, and such as leave a rest.
+        + [64, 68, 80, 120, 128, 136, 200, 272].map { Product(rows: 21, columns: 40, run: $0) }
+        + [1, 2, 15, 16, 17, 18, 19, 20, 31, 32, 33, 34, 47, 49].map { Product(rows: $0, columns: 56, run: 72) }
+        + [16, 32, 33, 48].map { Product(rows: 18, columns: $0, run: 136) }
+        + [1, 2, 5, 15, 16, 17, 20].map { Product(rows: 40, columns: 24, run: 80, stretch: $0) }
+        + [
+            Product(rows: 35, columns: 40, run: 24, taps: 9), Product(rows: 17, columns: 40, run: 68, taps: 9),
+            Product(rows: 35, columns: 40, run: 136, hasResidual: true),
+            Product(rows: 35, columns: 40, run: 96, hasResidual: true),
+            Product(rows: 35, columns: 24, run: 96, activation: .silu),
+            Product(rows: 34, columns: 40, run: 136, activation: .silu, hasResidual: true),
+        ]
 
     @Test(arguments: products) func productsIntoPixelsColumnsAndFloats(_ p: Product) {
         for table in KernelTable.available {
             var random = SplitMix64(seed: 9)
             let pixelStride = (p.run + 3) / 4 * 4
-            let input = Self.guarded(Self.bytes(p.taps * p.rows * pixelStride, &random))
+            let places = p.rows + (p.stretch == 0 ? 0 : (p.rows - 1) / p.stretch)
+            let input = Self.guarded(Self.bytes(p.taps * places * pixelStride, &random))
             let weights = Self.weights(p.columns * p.taps * p.run, &random)
             let epilogue = Self.epilogue(p.columns, p.activation, residual: p.hasResidual, &random)
             let matrix = PackedByteMatrix(
                 table: table, columns: p.columns, taps: p.taps, run: p.run, weights: weights, epilogue: epilogue)
             let width = matrix.vectors * table.vectorWidth
             let residual = Self.guarded(Self.bytes(p.rows * width, &random))
-            let offsets = Self.offsets(p.rows, step: pixelStride)
+            let offsets = Self.offsets(p.rows, step: pixelStride, stretch: p.stretch)
             defer { offsets.deallocate() }
-            let taps = (0..<p.taps).map { UInt32($0 * p.rows * pixelStride) }
-            let places = Self.offsets(p.rows, step: width)
-            defer { places.deallocate() }
+            let taps = (0..<p.taps).map { UInt32($0 * places * pixelStride) }
+            let results = Self.offsets(p.rows, step: width)
+            defer { results.deallocate() }
             func sum(_ row: Int, _ column: Int) -> Int32 {
                 var sum: Int32 = 0
                 for tap in 0..<p.taps {
                     for k in 0..<p.run {
                         sum +=
-                            Int32(input.start[(tap * p.rows + row) * pixelStride + k])
+                            Int32(input.start[tap * places * pixelStride + Int(offsets[row]) + k])
                             * Int32(weights[(column * p.taps + tap) * p.run + k])
                     }
                 }
@@ -123,8 +142,8 @@ struct ByteKernelTests {
 
             let made = Self.guarded([UInt8](repeating: 0, count: p.rows * width))
             matrix.multiplyUnsafe(
-                UnsafeByteRows(input.start, offsets), taps: taps, into: UnsafeByteResults(made.start, places),
-                residual: p.hasResidual ? UnsafeByteResults(residual.start, places) : nil, rows: p.rows)
+                UnsafeByteRows(input.start, offsets), taps: taps, into: UnsafeByteResults(made.start, results),
+                residual: p.hasResidual ? UnsafeByteResults(residual.start, results) : nil, rows: p.rows)
             for row in 0..<p.rows {
                 for column in 0..<p.columns {
                     let at = row * width + column
@@ -136,6 +155,7 @@ struct ByteKernelTests {
             #expect(made.memory.frontIsIntact && input.memory.frontIsIntact)
 
             // Columns: groups of four rows, each lane four of them; what is missing is padding.
+            guard p.stretch == 0 else { continue }
             let groups = (p.rows + 3) / 4
             let lanes = table.vectorWidth
             let columns = Self.guarded([UInt8](repeating: 0, count: matrix.vectors * groups * 4 * lanes))
@@ -154,7 +174,8 @@ struct ByteKernelTests {
 
             let floats = GuardedFloats(count: p.rows * width, repeating: .nan)
             matrix.multiplyUnsafe(
-                UnsafeByteRows(input.start, offsets), taps: taps, into: UnsafeRows(floats.pointer, places), rows: p.rows
+                UnsafeByteRows(input.start, offsets), taps: taps, into: UnsafeRows(floats.pointer, results),
+                rows: p.rows
             )
             for row in 0..<p.rows {
                 for column in 0..<p.columns {
@@ -203,11 +224,13 @@ struct ByteKernelTests {
                 Self.guarded(Self.bytes(packed.vectors * groups * 4 * lanes, &random))
             }
             let reached = rows.map { Optional(UnsafePointer($0.start + 4 * lanes)) }
-            let blockPitch = packed.vectors * lanes * 4
-            let out = Self.guarded([UInt8](repeating: 0, count: outGroups * blockPitch))
+            let blockColumns = table.blockColumns
+            let blockPitch = packed.vectors * lanes * blockColumns
+            let blocks = (d.width + blockColumns - 1) / blockColumns
+            let out = Self.guarded([UInt8](repeating: 0, count: blocks * blockPitch))
             var sums = [Int32](repeating: 3, count: packed.vectors * lanes)
             packed.convolveRowUnsafe(
-                reached, vectorPitch: groups * 4 * lanes, into: out.start, groupPitch: blockPitch, width: d.width,
+                reached, vectorPitch: groups * 4 * lanes, into: out.start, blockPitch: blockPitch, width: d.width,
                 group: (0, packed.vectors), sums: &sums)
             for channel in 0..<d.channels {
                 var total: Int32 = 3
@@ -225,7 +248,9 @@ struct ByteKernelTests {
                     }
                     let expected = Self.byte(sum, epilogue, channel)
                     total += Int32(expected)
-                    let at = x / 4 * blockPitch + channel / 4 * 16 + x % 4 * 4 + channel % 4
+                    let at =
+                        x / blockColumns * blockPitch + (channel / 4 * blockColumns + x % blockColumns) * 4
+                        + channel % 4
                     #expect(out.start[at] == expected, "\(table.isa) column \(x), channel \(channel)")
                 }
                 #expect(sums[channel] == total, "\(table.isa) sum of channel \(channel)")
@@ -257,13 +282,15 @@ struct ByteKernelTests {
             }
 
             let blocks = Self.guarded(Self.bytes(groups * 4 * channels, &random))
+            let blockCount = groups * 4 / table.blockColumns
             let gate = (0..<channels).map { _ in Float.random(in: 0...2, using: &random) }
             let gated = Self.guarded([UInt8](repeating: 0, count: groups * 4 * channels))
             table.gateBlocksUnsafe(
-                blocks.start, count: groups, channels: channels, gate: gate, zeroPoint: 12, addend: 7,
+                blocks.start, count: blockCount, channels: channels, gate: gate, zeroPoint: 12, addend: 7,
                 into: gated.start)
             for i in 0..<groups * 4 * channels {
-                let channel = i % (4 * channels) / 16 * 4 + i % 4
+                let blockColumns = table.blockColumns
+                let channel = i % (blockColumns * channels) / (4 * blockColumns) * 4 + i % 4
                 var value = Float(Int32(blocks.start[i]) - 12) * gate[channel]
                 value += 7
                 #expect(gated.start[i] == UInt8(max(0, min(255, value.rounded(.toNearestOrEven)))), "\(table.isa) \(i)")

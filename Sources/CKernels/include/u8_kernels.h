@@ -7,7 +7,8 @@
 // Three layouts of activations, L lanes (dwords) to a vector:
 //   pixels   [pixel][channel stride]: bytes of a pixel's channels side by side; the stride is a multiple of 16.
 //   columns  [vector][group of 4 columns][L channels][4 columns]: what a depthwise convolution reads.
-//   blocks   [group of 4 columns][channels / 4][4 columns][4 channels]: what a depthwise convolution writes.
+//   blocks   [block of C columns][channels / 4][C columns][4 channels]: what a depthwise convolution writes. C is 4, or
+//            1 where products want a pixel's channels side by side.
 #ifndef U8_KERNELS_H
 #define U8_KERNELS_H
 
@@ -21,7 +22,7 @@
 // Products of rows of `a` with a panel's weights.
 //
 // Row m of `a` starts at a + a_offset[m] (bytes_*) or where columns_* say. Its dot product is made of taps: at each
-// tap_offset `groups` runs of 4 bytes, `group_step` bytes apart: 4 in pixels, 16 in blocks.
+// tap_offset `groups` runs of 4 bytes, `group_step` bytes apart: 4 in pixels, 4 · C in blocks.
 // `b` holds panels of `panel_vectors` vectors: the header's vectors, then [taps · groups][vectors][L][4].
 struct u8_product {
     const uint8_t* a;
@@ -78,8 +79,8 @@ struct u8_depthwise {
     const uint8_t* const* rows; // [kernel]: vector 0, the group of column 0
     size_t vector_pitch;        // bytes between two vectors of a row
     const void* weights;
-    uint8_t* out;           // group 0 of the first vector
-    size_t out_group_pitch; // bytes between two groups
+    uint8_t* out;           // block 0 of the first vector
+    size_t out_block_pitch; // bytes between two blocks
     size_t width;           // output columns
     size_t vectors;
     size_t kernel;
@@ -105,7 +106,11 @@ static inline size_t u8_depthwise_tap_vectors(int kernel, int stride, int left) 
 }
 
 struct u8_kernel_table {
-    size_t lanes; // of a vector, in dwords
+    size_t lanes;         // of a vector, in dwords
+    size_t block_columns; // of a block
+    // The table whose products are faster where a dot product has fewer than `least_depth` bytes; or NULL.
+    const struct u8_kernel_table* shallow;
+    size_t least_depth;
 
     // How many vectors wide the next panel of `u8_product.b` is, with `remaining` vectors to go.
     size_t (*panel_vectors)(size_t remaining);

@@ -3,6 +3,21 @@
 // A lane holds four neighbouring columns of one channel, so one dot product takes up to four taps of a kernel row. An
 // output whose taps lie in two groups takes a dot product of each, with weights shifted into place.
 
+// Four columns of a vector, as `pack_rows` gave them, into blocks; of the last ones only `valid`.
+INLINE void u8_store_columns(uint8_t* out, size_t block_pitch, size_t valid, vi packed) {
+#if BLOCK_COLUMNS == 4
+    (void)block_pitch, (void)valid;
+    store_dwords(out, packed);
+#else
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i columns = _mm512_permutexvar_epi32(order, (__m512i)packed);
+    _mm_storeu_si128((__m128i*)out, _mm512_castsi512_si128(columns));
+    if (valid > 1) _mm_storeu_si128((__m128i*)(out + block_pitch), _mm512_extracti32x4_epi32(columns, 1));
+    if (valid > 2) _mm_storeu_si128((__m128i*)(out + 2 * block_pitch), _mm512_extracti32x4_epi32(columns, 2));
+    if (valid > 3) _mm_storeu_si128((__m128i*)(out + 3 * block_pitch), _mm512_extracti32x4_epi32(columns, 3));
+#endif
+}
+
 // `kernel`, `stride` and `left` are constant once inlined.
 INLINE void u8_depthwise_row(const int kernel, const int stride, const int left, const struct u8_depthwise* d) {
     const int groups_before = left > 0 ? 1 : 0;
@@ -18,9 +33,10 @@ INLINE void u8_depthwise_row(const int kernel, const int stride, const int left,
         const vf multiplier = (vf)load_dwords(weights + 1);
         const vf reciprocal = (vf)load_dwords(weights + 2), addend = (vf)load_dwords(weights + 3);
         const vi* const taps = weights + U8_PANEL_HEADER;
-        uint8_t* restrict out = d->out + v * 4 * VECTOR_WIDTH;
+        uint8_t* restrict out = d->out + v * BLOCK_COLUMNS * VECTOR_WIDTH;
         vi total = (vi)0;
-        for (size_t h = 0; h < groups; h++, out += d->out_group_pitch) {
+        for (size_t h = 0; h < groups; h++, out += 4 / BLOCK_COLUMNS * d->out_block_pitch) {
+            const size_t valid = d->width - 4 * h < 4 ? d->width - 4 * h : 4;
             const size_t at = v * d->vector_pitch + h * (size_t)stride * 4 * VECTOR_WIDTH;
             vi sum[4] = {offset, offset, offset, offset};
             const vi* w = taps;
@@ -45,9 +61,8 @@ INLINE void u8_depthwise_row(const int kernel, const int stride, const int left,
                     sum[o] = round_to_int(to_float(sum[o]) * multiplier);
             }
             const vi packed = pack_rows(sum[0], sum[1], sum[2], sum[3]);
-            store_dwords(out, packed);
+            u8_store_columns(out, d->out_block_pitch, valid, packed);
             if (d->sums) {
-                const size_t valid = d->width - 4 * h < 4 ? d->width - 4 * h : 4;
                 total = dot(total, rows_of_lanes(packed), (vi)(int32_t)(0x01010101u >> (8 * (4 - valid))));
             }
         }

@@ -23,19 +23,30 @@ static void KERNEL(u8_pixel_sums)(const uint8_t* in, size_t pixel_stride, size_t
     }
 }
 
+// The gate of a vector's lanes in blocks, from channel `c` on.
+INLINE vf gate_lanes(const float* gate, size_t c) {
+#if BLOCK_COLUMNS == 1
+    return load(gate + c);
+#else
+    typedef float vf4 __attribute__((ext_vector_type(4), aligned(4), may_alias));
+    const vf4 four = *(const vf4*)(gate + c);
+#if VECTOR_WIDTH == 16
+    return __builtin_shufflevector(four, four, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+#elif VECTOR_WIDTH == 8
+    return __builtin_shufflevector(four, four, 0, 1, 2, 3, 0, 1, 2, 3);
+#else
+    return four;
+#endif
+#endif
+}
+
 static void KERNEL(u8_gate_blocks)(const uint8_t* in, size_t blocks, size_t channels, const float* gate,
                                    int32_t zero_point, float addend, uint8_t* out) {
-    typedef float vf4 __attribute__((ext_vector_type(4), aligned(4), may_alias));
+    // Sixteen bytes: four channels of a block of four columns, or sixteen of a block of one.
+    const size_t step = 16 / BLOCK_COLUMNS;
     for (size_t i = 0; i < blocks; i++) {
-        for (size_t c = 0; c < channels; c += 4, in += 16, out += 16) {
-            const vf4 four = *(const vf4*)(gate + c);
-#if VECTOR_WIDTH == 16
-            const vf factor = __builtin_shufflevector(four, four, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
-#elif VECTOR_WIDTH == 8
-            const vf factor = __builtin_shufflevector(four, four, 0, 1, 2, 3, 0, 1, 2, 3);
-#else
-            const vf factor = four;
-#endif
+        for (size_t c = 0; c < channels; c += step, in += 16, out += 16) {
+            const vf factor = gate_lanes(gate, c);
             for (size_t j = 0; j < 16; j += VECTOR_WIDTH) {
                 const vf x = to_float(load_lane_bytes(in + j) - zero_point);
                 store_lane_bytes(out + j, round_to_int(x * factor + addend));
@@ -64,6 +75,7 @@ static void KERNEL(f32_dense_row)(const float* in, size_t k, const float* bias, 
     }
 }
 
+#if !U8_AMX
 static uint64_t KERNEL(u8_dot_chains)(size_t iterations, int32_t* sink) {
     enum { chains = 12 };
     vi sum[chains], y[chains];
@@ -84,10 +96,16 @@ static uint64_t KERNEL(u8_dot_chains)(size_t iterations, int32_t* sink) {
     sink[2] = total[0];
     return (uint64_t)iterations * chains * VECTOR_WIDTH * 8;
 }
+#endif
 
 // The table of one instruction set.
 const struct u8_kernel_table KERNEL(u8_kernel_table) = {
     .lanes = VECTOR_WIDTH,
+    .block_columns = BLOCK_COLUMNS,
+#if U8_AMX
+    .shallow = &u8_kernel_table__avx512vnni,
+    .least_depth = 64,
+#endif
     .panel_vectors = KERNEL(u8_panel_vectors),
     .gemm_columns = KERNEL(u8_gemm_columns),
     .gemm_pixels = KERNEL(u8_gemm_pixels),

@@ -191,13 +191,9 @@ static const u8_stored_function u8_stored_tiles[4][U8_GEMM_ROWS_MAX + 1] = {
 };
 // clang-format on
 
-INLINE size_t u8_panel_size(const struct u8_product* p, size_t panel) {
-    return panel * (U8_PANEL_HEADER + p->taps * p->groups);
-}
-
 // What is fetched during the tiles of a panel, of which there are `tiles`: the panel behind it, or what comes next.
 INLINE struct ahead u8_ahead(const struct u8_product* p, const vi* b, size_t panel, int is_last, size_t tiles) {
-    const void* at = is_last ? p->next : b + u8_panel_size(p, panel);
+    const void* at = is_last ? p->next : b + panel_size(p, panel);
     return ahead_of(b, at, p->fetches_ahead, panel * sizeof(vi), tiles);
 }
 
@@ -260,7 +256,7 @@ static void KERNEL(u8_gemm_columns)(const struct u8_columns* g) {
                 tile.out += share * VECTOR_WIDTH;
             }
         }
-        b += u8_panel_size(p, panel);
+        b += panel_size(p, panel);
         vector += panel;
     }
 }
@@ -278,7 +274,7 @@ static void KERNEL(u8_gemm_columns)(const struct u8_columns* g) {
             u8_advance(&ahead, p);                                                                                     \
             m += rows;                                                                                                 \
         }                                                                                                              \
-        b += u8_panel_size(p, panel);                                                                                  \
+        b += panel_size(p, panel);                                                                                     \
         vector += panel;                                                                                               \
     }
 
