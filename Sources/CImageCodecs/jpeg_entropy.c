@@ -4,7 +4,7 @@
 
 #include <jerror.h>
 
-// Source: ITU-T T.81 (JPEG), annex C (tables), annex F.2.2 (decoding), E.2.4 (restarts).
+// Source: ITU-T T.81 (JPEG), annex F.2.2 (decoding), E.2.4 (restarts).
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Bits
@@ -18,41 +18,47 @@ static inline uint64_t load_big_endian(const uint8_t* bytes) {
     return word;
 }
 
-static inline bool has_byte_ff(uint64_t word) {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    return ((~word - ones) & word & tops) != 0;
+// What a refill gives, at least.
+enum { REFILLED_BITS = 56 };
+
+static const uint8_t* find_plain_end(const uint8_t* next, const uint8_t* end) {
+    const uint8_t* found = memchr(next, 0xFF, (size_t)(end - next));
+    const uint8_t* stop = found == NULL ? end : found;
+    return stop - next < 8 ? next : stop - 7;
+}
+
+static cic_bit_reader reader_of(const uint8_t* next, const uint8_t* end) {
+    return (cic_bit_reader){.next = next, .plain_end = find_plain_end(next, end), .end = end};
 }
 
 // Byte by byte: past stuffed zeros, and no further than a marker or the end. Inlined, like all that takes the reader,
 // so that it stays in registers.
 static inline __attribute__((always_inline)) void refill_slowly(cic_bit_reader* input) {
-    while (input->count >= 0 && input->count <= 56 && input->next < input->end) {
+    while (input->count >= 0 && input->count < REFILLED_BITS && input->next < input->end) {
         uint64_t byte = *input->next;
         const uint8_t* after = input->next + 1;
         if (byte == 0xFF) {
             // Further fill bytes may precede a marker, but no stuffed zero.
             if (after == input->end || *after != 0) break;
             after++;
+            input->plain_end = find_plain_end(after, input->end);
         }
-        input->bits |= byte << (56 - input->count);
+        input->bits |= byte << (REFILLED_BITS - input->count);
         input->count += 8;
         input->next = after;
     }
 }
 
-// Leaves 56 bits or more, or all that there are with zeros behind them.
+// Leaves so many bits or more, or all that there are with zeros behind them.
 static inline __attribute__((always_inline)) void refill(cic_bit_reader* input) {
-    if (__builtin_expect(input->end - input->next >= 8, 1)) {
-        uint64_t word = load_big_endian(input->next);
-        if (__builtin_expect(!has_byte_ff(word), 1)) {
-            // Bits of the byte that does not fit are there already when it is loaded again: the same ones.
-            input->bits |= word >> input->count;
-            input->next += (63 - input->count) >> 3;
-            input->count |= 56;
-            return;
-        }
+    if (__builtin_expect(input->next >= input->plain_end, 0)) {
+        refill_slowly(input);
+        return;
     }
-    refill_slowly(input);
+    // Bits of the byte that does not fit are there already when it is loaded again: the same ones.
+    input->bits |= load_big_endian(input->next) >> input->count;
+    input->next += (unsigned)(63 - input->count) >> 3;
+    input->count |= REFILLED_BITS;
 }
 
 static inline __attribute__((always_inline)) void drop(cic_bit_reader* input, int count) {
@@ -61,122 +67,32 @@ static inline __attribute__((always_inline)) void drop(cic_bit_reader* input, in
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Tables
-//
-// An entry is found by the next bits, and is one of three:
-// - a code and the value behind it, where both fit in the bits looked at: value, places that it takes, length of both;
-// - a code alone: its value's length, its own, places, and 0 for the length of both;
-// - 0 where the code is longer.
-// The end of a block and a run of sixteen zeros are values of 0, which change nothing where they are stored.
+// Symbols
 
-enum { END_OF_BLOCK = DCTSIZE2 };
+// Behind a symbol that no entry holds there are bits enough for all that an entry holds, without a refill.
+_Static_assert(REFILLED_BITS - (CIC_MAX_CODE_LENGTH + CIC_MAX_VALUE_LENGTH) >=
+                   CIC_AC_LOOKAHEAD_BITS + CIC_MAX_VALUE_LENGTH,
+               "two looks at the tables take one refill");
 
-static inline uint32_t whole_entry(int value, unsigned places, int length) {
-    return (uint32_t)(uint16_t)value << 16 | places << 8 | (unsigned)length;
-}
-static inline uint32_t code_entry(unsigned value_length, int code_length, unsigned places) {
-    return value_length << 24 | (unsigned)code_length << 16 | places << 8;
-}
-
-static inline int entry_length(uint32_t entry) {
-    return (int)(entry & 63);
-}
-static inline int entry_places(uint32_t entry) {
-    return (int)(entry >> 8 & 255);
-}
-static inline int entry_value(uint32_t entry) {
-    return (int16_t)(entry >> 16);
-}
-static inline int entry_code_length(uint32_t entry) {
-    return (int)(entry >> 16 & 255);
-}
-static inline int entry_value_length(uint32_t entry) {
-    return (int)(entry >> 24);
+// The entry of the next symbols, in the table or in `found`. Between two refills there may be two calls.
+static inline __attribute__((always_inline)) const cic_table_entry*
+find_entry(cic_bit_reader* input, const cic_huffman_table* table, int lookahead, cic_table_entry* found) {
+    const cic_table_entry* entry = &table->entries[input->bits >> (64 - lookahead)];
+    if (__builtin_expect(entry->length != 0, 1)) return entry;
+    refill(input);
+    *found = cic_find_symbol(table, input->bits);
+    return found;
 }
 
-// A value by its bits: where the first one is 0, less 2^length - 1.
-static inline __attribute__((always_inline)) int value_of(int bits, int length) {
-    return length == 0 || bits >> (length - 1) != 0 ? bits : bits - (1 << length) + 1;
-}
-
-// How many places a symbol takes, the coefficient's with the zeros before it.
-static inline unsigned places_of(uint8_t symbol, bool is_dc) {
-    if (is_dc) return 1;
-    return symbol == 0 || ((symbol & 15) == 0 && symbol != 0xF0) ? END_OF_BLOCK : (symbol >> 4) + 1u;
-}
-
-static void fill_entries(cic_huffman_table* table, uint32_t code, int code_length, uint8_t symbol) {
-    const int value_length = symbol & 15, spare = CIC_LOOKAHEAD_BITS - code_length;
-    const unsigned places = places_of(symbol, table->is_dc);
-    uint32_t* next = table->entries + (code << spare);
-    if (value_length > spare) {
-        for (int copy = 0; copy < 1 << spare; copy++)
-            *next++ = code_entry((unsigned)value_length, code_length, places);
-        return;
-    }
-    for (int bits = 0; bits < 1 << value_length; bits++) {
-        const uint32_t entry = whole_entry(value_of(bits, value_length), places, code_length + value_length);
-        for (int copy = 0; copy < 1 << (spare - value_length); copy++)
-            *next++ = entry;
-    }
-}
-
-// The table's consistency has been checked by libjpeg when it started the scan.
-static void make_table(cic_huffman_table* table, const JHUFF_TBL* stored, bool is_dc) {
-    table->is_dc = is_dc;
-    memset(table->entries, 0, sizeof table->entries);
-    memcpy(table->symbols, stored->huffval, sizeof table->symbols);
-    uint32_t code = 0;
-    int place = 0;
-    for (int length = 1; length <= 16; length++) {
-        const int count = stored->bits[length];
-        table->symbol_offset[length] = place - (int)code;
-        for (int index = 0; index < count && length <= CIC_LOOKAHEAD_BITS; index++)
-            fill_entries(table, code + (uint32_t)index, length, stored->huffval[place + index]);
-        code += (uint32_t)count;
-        place += count;
-        table->code_limit[length] = code << (16 - length);
-        code <<= 1;
-    }
-}
-
-// The entry of the code that the bits begin with, as a code alone; 0 where they begin none.
-static __attribute__((noinline)) uint32_t find_long_code(const cic_huffman_table* table, uint64_t bits) {
-    const uint32_t window = (uint32_t)(bits >> 48);
-    for (int length = CIC_LOOKAHEAD_BITS + 1; length <= 16; length++)
-        if (window < table->code_limit[length]) {
-            const int32_t place = (int32_t)(window >> (16 - length)) + table->symbol_offset[length];
-            const uint8_t symbol = table->symbols[place & 255];
-            return code_entry(symbol & 15, length, places_of(symbol, table->is_dc));
-        }
-    return 0;
-}
-
-// Reads a code and the value behind it: at most 16 + 15 bits.
-//
-// Returns how many places they take, 0 where there is no such code.
-static inline __attribute__((always_inline)) int read_value(cic_bit_reader* input, const cic_huffman_table* table,
-                                                            int* value) {
-    uint32_t entry = table->entries[input->bits >> (64 - CIC_LOOKAHEAD_BITS)];
-    if (__builtin_expect(entry_length(entry) != 0, 1)) {
-        *value = entry_value(entry);
-        drop(input, entry_length(entry));
-        return entry_places(entry);
-    }
-    if (entry == 0) entry = find_long_code(table, input->bits);
-    if (entry == 0) return 0;
-    const int length = entry_value_length(entry);
-    drop(input, entry_code_length(entry));
-    *value = length == 0 ? 0 : value_of((int)(input->bits >> (64 - length)), length);
-    drop(input, length);
-    return entry_places(entry);
+static inline __attribute__((always_inline)) int last_value(const cic_table_entry* entry, uint64_t bits) {
+    return cic_value_of((unsigned)(bits >> (-entry->length & 63)) & entry->last_mask, entry->last_mask);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Blocks
 
 // By place in the scan; the last run of zeros, or the end of the block, may lead beyond the last place.
-static const uint8_t natural_order[DCTSIZE2 + END_OF_BLOCK] = {
+static const uint8_t natural_order[2 * DCTSIZE2] = {
     0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
     13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45,
     38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
@@ -185,46 +101,73 @@ static const uint8_t natural_order[DCTSIZE2 + END_OF_BLOCK] = {
 
 typedef enum { BLOCK_OK, BLOCK_BAD_CODE, BLOCK_BAD_COEFFICIENT } block_status;
 
-// `block` is zero before.
-static inline __attribute__((always_inline)) block_status read_block(cic_bit_reader* shared,
-                                                                     const cic_huffman_table* dc,
-                                                                     const cic_huffman_table* ac, int* last_dc,
-                                                                     JCOEF* block) {
-    cic_bit_reader input = *shared;
-    int value = 0;
-    refill(&input);
-    if (read_value(&input, dc, &value) == 0) return BLOCK_BAD_CODE;
-    if (__builtin_add_overflow(*last_dc, value, last_dc)) return BLOCK_BAD_COEFFICIENT;
-    block[0] = (JCOEF)*last_dc;
+// What one look at a table found, and where.
+typedef struct {
+    const cic_table_entry* entry;
+    uint64_t bits;
+    unsigned place;
+} look;
 
-    int place = 0;
-    while (place < DCTSIZE2 - 1) {
-        refill(&input);
-        // Three values mostly fit in one refill: whether they do is easier to predict than when the bits run low.
-        for (int step = 0; step < 3; step++) {
-            const int places = read_value(&input, ac, &value);
-            if (__builtin_expect(places == 0, 0)) return BLOCK_BAD_CODE;
-            place += places;
-            block[natural_order[place]] = (JCOEF)value;
-            if (place >= DCTSIZE2 - 1 || input.count < 31) break;
-        }
+// Reads a coefficient or two behind the place that has been reached, and moves that on.
+static inline __attribute__((always_inline)) bool read_coefficients(cic_bit_reader* input,
+                                                                    const cic_huffman_table* table, unsigned* place,
+                                                                    JCOEF* block, cic_table_entry* found, look* last) {
+    const cic_table_entry* entry = find_entry(input, table, CIC_AC_LOOKAHEAD_BITS, found);
+    if (__builtin_expect(entry->length == 0, 0)) return false;
+    *last = (look){.entry = entry, .bits = input->bits, .place = *place};
+    drop(input, entry->length);
+    // In this order: both are in the place of the last where there is one.
+    block[natural_order[*place + entry->first_places]] = (JCOEF)entry->first_value;
+    *place += entry->places;
+    block[natural_order[*place]] = (JCOEF)last_value(entry, last->bits);
+    return true;
+}
+
+// `block` is zero before.
+static inline __attribute__((always_inline)) block_status read_block(cic_bit_reader* input,
+                                                                     const cic_block_coding* coding, JCOEF* block) {
+    refill(input);
+    cic_table_entry found;
+    const cic_table_entry* dc = find_entry(input, coding->dc, CIC_DC_LOOKAHEAD_BITS, &found);
+    if (dc->length == 0) return BLOCK_BAD_CODE;
+    if (__builtin_add_overflow(*coding->last_dc, last_value(dc, input->bits), coding->last_dc))
+        return BLOCK_BAD_COEFFICIENT;
+    drop(input, dc->length);
+    block[0] = (JCOEF)*coding->last_dc;
+
+    const cic_huffman_table* ac = coding->ac;
+    unsigned place = 0;
+    look last;
+    for (;;) {
+        if (!read_coefficients(input, ac, &place, block, &found, &last)) return BLOCK_BAD_CODE;
+        if (place >= CIC_LAST_PLACE) break;
+        refill(input);
+        if (!read_coefficients(input, ac, &place, block, &found, &last)) return BLOCK_BAD_CODE;
+        if (place >= CIC_LAST_PLACE) break;
     }
-    *shared = input;
+    const unsigned first_place = last.place + last.entry->first_places;
+    // One condition, as whether there are two cannot be predicted.
+    if (__builtin_expect((first_place >= CIC_LAST_PLACE) & (first_place != place), 0)) {
+        // The block was full before the second, which is the next one's.
+        block[natural_order[first_place]] = (JCOEF)last.entry->first_value;
+        input->bits = last.bits;
+        input->count += last.entry->length;
+        drop(input, last.entry->first_length);
+    }
     return BLOCK_OK;
 }
 
-static inline __attribute__((always_inline)) block_status read_blocks(cic_entropy_decoder* entropy,
-                                                                      j_decompress_ptr decoder, JBLOCKROW* blocks) {
-    for (int index = 0; index < decoder->blocks_in_MCU; index++) {
-        const int place = decoder->MCU_membership[index];
-        const jpeg_component_info* component = decoder->cur_comp_info[place];
+static inline __attribute__((always_inline)) block_status read_blocks(cic_entropy_decoder* entropy, int count,
+                                                                      JBLOCKROW* blocks) {
+    cic_bit_reader input = entropy->input;
+    block_status status = BLOCK_OK;
+    for (int index = 0; index < count && status == BLOCK_OK; index++) {
         // libjpeg wants no coefficients of what it skips.
         JCOEF* block = blocks == NULL ? entropy->unwanted : *blocks[index];
-        block_status status = read_block(&entropy->input, &entropy->dc[component->dc_tbl_no],
-                                         &entropy->ac[component->ac_tbl_no], &entropy->last_dc[place], block);
-        if (status != BLOCK_OK) return status;
+        status = read_block(&input, &entropy->codings[index], block);
     }
-    return BLOCK_OK;
+    entropy->input = input;
+    return status;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -251,14 +194,14 @@ static void restart(cic_entropy_decoder* entropy, j_decompress_ptr decoder) {
     const uint8_t *next = entropy->input.next, *end = entropy->input.end;
     while (end - next >= 2 && !(next[0] == 0xFF && next[1] != 0 && next[1] != 0xFF))
         next++;
-    entropy->input = (cic_bit_reader){.next = end - next >= 2 ? next : end, .end = end};
+    entropy->input = reader_of(end - next >= 2 ? next : end, end);
     if (end - next < 2) complain_of_missing_bits(entropy, decoder);
     if (next[1] != JPEG_RST0 + entropy->next_restart) {
         decoder->err->msg_parm.i[0] = next[1];
         decoder->err->msg_parm.i[1] = entropy->next_restart;
         complain(entropy, decoder, JWRN_MUST_RESYNC);
     }
-    entropy->input.next = next + 2;
+    entropy->input = reader_of(next + 2, end);
     entropy->next_restart = (entropy->next_restart + 1) & 7;
     entropy->restarts_to_go = decoder->restart_interval;
     memset(entropy->last_dc, 0, sizeof entropy->last_dc);
@@ -270,7 +213,7 @@ static inline __attribute__((always_inline)) boolean read_mcu(j_decompress_ptr d
         restart(entropy, decoder);
         entropy->restarts_to_go--;
     }
-    switch (read_blocks(entropy, decoder, blocks)) {
+    switch (read_blocks(entropy, decoder->blocks_in_MCU, blocks)) {
     case BLOCK_OK:
         break;
     case BLOCK_BAD_CODE:
@@ -320,14 +263,21 @@ static bool is_known(j_decompress_ptr decoder) {
 bool cic_entropy_install(cic_entropy_decoder* entropy, j_decompress_ptr decoder, bool* ran_out) {
     if (!cic_entropy_is_usable() || !is_known(decoder)) return false;
     for (int index = 0; index < decoder->comps_in_scan; index++) {
-        const jpeg_component_info* component = decoder->cur_comp_info[index];
-        make_table(&entropy->dc[component->dc_tbl_no], decoder->dc_huff_tbl_ptrs[component->dc_tbl_no], true);
-        make_table(&entropy->ac[component->ac_tbl_no], decoder->ac_huff_tbl_ptrs[component->ac_tbl_no], false);
+        const int dc = decoder->cur_comp_info[index]->dc_tbl_no, ac = decoder->cur_comp_info[index]->ac_tbl_no;
+        cic_make_dc_table(&entropy->dc[dc], decoder->dc_huff_tbl_ptrs[dc]);
+        cic_make_ac_table(&entropy->ac[ac], decoder->ac_huff_tbl_ptrs[ac]);
+    }
+    for (int index = 0; index < decoder->blocks_in_MCU; index++) {
+        const int place = decoder->MCU_membership[index];
+        const jpeg_component_info* component = decoder->cur_comp_info[place];
+        entropy->codings[index] = (cic_block_coding){.dc = &entropy->dc[component->dc_tbl_no],
+                                                     .ac = &entropy->ac[component->ac_tbl_no],
+                                                     .last_dc = &entropy->last_dc[place]};
     }
     entropy->start_pass = NULL; // a second scan never comes
     entropy->insufficient_data = FALSE;
-    entropy->input = (cic_bit_reader){.next = decoder->src->next_input_byte,
-                                      .end = decoder->src->next_input_byte + decoder->src->bytes_in_buffer};
+    const uint8_t* bytes = decoder->src->next_input_byte;
+    entropy->input = reader_of(bytes, bytes + decoder->src->bytes_in_buffer);
     entropy->ran_out = ran_out;
     memset(entropy->last_dc, 0, sizeof entropy->last_dc);
     entropy->restarts_to_go = decoder->restart_interval;

@@ -8,6 +8,8 @@
 
 #include <jpeglib.h>
 
+#include "jpeg_huffman.h"
+
 // The Huffman decoder of baseline JPEGs, in place of libjpeg's own, which takes three quarters of a decode.
 
 // How libjpeg lays out an entropy decoder is private to it, and was read in the sources of these versions alone: with
@@ -19,29 +21,21 @@
 #define CIC_KNOWS_LIBJPEG 0
 #endif
 
-enum {
-    // Bits that one look at a table resolves: most codes with the value behind them.
-    CIC_LOOKAHEAD_BITS = 11,
-};
-
-typedef struct {
-    // By the next bits: see jpeg_entropy.c.
-    uint32_t entries[1 << CIC_LOOKAHEAD_BITS];
-    // For codes of each length: the first code beyond, left-aligned in 16 bits, and what leads from a code to its place
-    // among the symbols.
-    uint32_t code_limit[17];
-    int32_t symbol_offset[17];
-    uint8_t symbols[256];
-    bool is_dc;
-} cic_huffman_table;
-
 // The bits of a scan, and the bytes that they come from.
 typedef struct {
     uint64_t bits; // the next ones, from the top
     int count;     // how many of them there are; below 0 where more were used than there are
     const uint8_t* next;
+    const uint8_t* plain_end; // from each place before it on come eight bytes, none of them 0xFF
     const uint8_t* end;
 } cic_bit_reader;
+
+// What a block of an MCU is read with.
+typedef struct {
+    const cic_huffman_table* dc;
+    const cic_huffman_table* ac;
+    int* last_dc;
+} cic_block_coding;
 
 typedef struct {
     // What libjpeg knows of an entropy decoder, in its order: start_pass, decode_mcu and a flag, insufficient_data,
@@ -55,6 +49,7 @@ typedef struct {
     int last_dc[MAX_COMPS_IN_SCAN];
     unsigned restarts_to_go;
     int next_restart;
+    cic_block_coding codings[D_MAX_BLOCKS_IN_MCU];
     JBLOCK unwanted;
     cic_huffman_table dc[NUM_HUFF_TBLS];
     cic_huffman_table ac[NUM_HUFF_TBLS];

@@ -94,6 +94,30 @@ struct JPEGEntropyTests {
         #expect(readCount > 50)
     }
 
+    /// Scans as no encoder writes them: runs of zeros that lead beyond a block, blocks full to their last place, values and
+    /// codes of all lengths, and a block's end anywhere among the bits that one look resolves.
+    @Test(isKnown, arguments: ["grayscale", "420", "444"]) func readsRandomScansAsLibjpegDoes(name: String) {
+        let fixture = JPEGFixture(name).bytes
+        let header = fixture[..<JPEGSegments(fixture).scanStart]
+        var readCount = 0
+        for seed in 0..<100 as Range<UInt64> {
+            var random = SplitMix64(seed: seed)
+            var scan: [UInt8] = []
+            while scan.count < 8192 {
+                scan.append(UInt8.random(in: 0...255, using: &random))
+                if scan.last == 0xFF { scan.append(0) }
+            }
+            let bytes = header + scan + [0xFF, 0xD9]
+            let ours = read(Array(bytes), byLibrary: false)
+            // A code that the DC table does not have.
+            guard let rows = ours.rows else { continue }
+            readCount += 1
+            #expect(ours.isOurs == true)
+            #expect(rows == read(Array(bytes), byLibrary: true).rows, "seed \(seed)")
+        }
+        #expect(readCount > 30)
+    }
+
     /// libjpeg's fast path leaves coefficients behind that its slow one, which then reads them as a byte, does not clear.
     @Test(isKnown) func refusesFillBytesBeforeAStuffedZero() throws {
         var bytes = JPEGFixture("444").bytes
