@@ -34,9 +34,12 @@ public struct KernelTable: @unchecked Sendable {  // points to constants of the 
         return table
     }
 
-    /// Whether products fetch weights of so many bytes ahead of their use: where a core waits long for what is not in its
+    /// Products fetch weights of more than so many bytes ahead of their use: where a core waits long for what is not in its
     /// second-level cache, and unless they are so few that they stay in it.
-    func fetchesAhead(_ bytes: Int) -> Bool { kernel_fetches_ahead() != 0 && bytes > 32 << 10 }
+    var mostBytesNotFetchedAhead = kernel_fetches_ahead() != 0 ? 32 << 10 : Int.max
+
+    /// Whether products fetch weights of so many bytes ahead of their use.
+    func fetchesAhead(_ bytes: Int) -> Bool { bytes > mostBytesNotFetchedAhead }
 
     /// How many vectors hold `channels` floats.
     public func vectors(for channels: Int) -> Int { (channels + vectorWidth - 1) / vectorWidth }
