@@ -121,7 +121,8 @@ struct FetchAheadTests {
                         pixels.memory.frontIsIntact && columns.memory.frontIsIntact && floats.frontIsIntact)
                     return [pixels.memory, columns.memory, floats].map { $0.values.map(\.bitPattern) }
                 }
-                #expect(results[0].allSatisfy { $0.contains { $0 != 0 } })
+                // Of the floats none is saturated.
+                #expect(results[0][2].contains { $0 != 0 })
                 #expect(results[1] == results[0] && results[2] == results[0], "\(table.isa), \(rows) rows")
             }
         }
