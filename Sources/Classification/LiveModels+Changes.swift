@@ -40,23 +40,24 @@ extension LiveModels {
         if case .unload(let name) = change { return unload(name, from: repository) }
         let contents: ModelRepository.Contents
         do throws(CheckpointError) { contents = try repository.contents() } catch {
-            complain("\(error)")
-            return .loadFailed(reason: "\(error)")
+            return cannotLook("\(error)", change)
         }
         if case .load(let name) = change { return load(name, contents) }
         // A file system that is not mounted looks like this.
         guard !contents.entries.isEmpty || context.catalogue.runners.isEmpty else {
-            complain("no model lies in \(repository.directory) any more; what is loaded stays")
-            return .loadFailed(reason: state.complaint)
+            return cannotLook("no model lies in \(repository.directory) any more; what is loaded stays", change)
         }
         state.complaint = ""
         return change == .look ? look(contents) : reload(contents)
     }
 
-    private func complain(_ complaint: String) {
-        guard complaint != state.complaint else { return }
+    /// Logs what is wrong with the whole repository: of looks that nobody has asked for, once.
+    private func cannotLook(_ complaint: String, _ change: ModelChange) -> ServiceFailure {
+        if change != .look || complaint != state.complaint {
+            logger.error("cannot look for models", metadata: ["error": "\(complaint)"])
+        }
         state.complaint = complaint
-        logger.error("cannot look for models", metadata: ["error": "\(complaint)"])
+        return .loadFailed(reason: complaint)
     }
 
     /// Whether a model is to be loaded.

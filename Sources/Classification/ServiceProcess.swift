@@ -95,13 +95,15 @@ public final class ServiceProcess: Sendable {
         service.reopenLogs()
         service.reloadCredentials()
         service.models.request(.reload) { [self] failure in
-            if case .draining? = failure {
-                logger.info("models not reloaded: draining")
-            } else if let failure {
-                logger.error(
-                    "models not reloaded, or not all; what was loaded stays", metadata: ["error": "\(failure.detail)"])
-            } else {
-                logger.info("models reloaded", metadata: ["models": "\(service.modelNames)"])
+            switch failure {
+            case nil: logger.info("models reloaded", metadata: ["models": "\(service.modelNames)"])
+            case .draining: logger.info("models not reloaded: draining")
+            // Each fault has its own line of the log by now.
+            case .loadFailed:
+                logger.info(
+                    "models not reloaded, or not all; what was loaded stays",
+                    metadata: ["models": "\(service.modelNames)"])
+            case let failure?: logger.error("models not reloaded", metadata: ["error": "\(failure.detail)"])
             }
             queue.async { [self] in tellReady() }
         }

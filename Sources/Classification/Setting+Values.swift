@@ -79,27 +79,54 @@ extension SettingValue: Encodable {
 
 extension Settings {
     /// The settings in a configuration file, each checked, and the line of each.
-    /// - Throws: `unreadableFile`, `malformedFile`, `unknownKey`, `invalidValue`.
+    ///
+    /// - Parameter faults: gets `malformedFile`, `unknownKey` and `invalidValue`, by line.
+    /// - Returns: nil where the file cannot be read as a JSON object.
     static func settingsInFile(
+        at path: String, relativeTo directory: String?, _ faults: inout SettingsFaults
+    ) -> (values: [AbsoluteConfigKey: ConfigValue], lines: [String: Int])? {
+        guard
+            let (members, object) = faults.noting({ () throws(SettingsError) in
+                try contents(at: path, relativeTo: directory)
+            })
+        else { return nil }
+        var values: [AbsoluteConfigKey: ConfigValue] = [:]
+        var lines: [String: Int] = [:]
+        for (key, line) in members {
+            let place = "\(path), line \(line)"
+            guard lines.updateValue(line, forKey: key) == nil else {
+                // The decoder takes either.
+                faults.add(.malformedFile(place: place, reason: "'\(key)' is there twice"))
+                continue
+            }
+            guard let setting = Setting.named(key) else {
+                faults.add(.unknownKey(place: place, key: key))
+                continue
+            }
+            guard let json = object[key] else { preconditionFailure("'\(key)' was read, and yet is not there") }
+            values[setting.configKey] = faults.noting { () throws(SettingsError) in
+                try setting.value(json, .file(path: path, line: line)).configValue
+            }
+        }
+        return (values, lines)
+    }
+
+    private typealias Member = (name: String, line: Int)
+
+    /// The members of a file's JSON object with their lines, in the order of the file, and their values.
+    /// - Throws: `unreadableFile`, `malformedFile`.
+    private static func contents(
         at path: String, relativeTo directory: String?
-    ) throws(SettingsError) -> (values: [AbsoluteConfigKey: ConfigValue], lines: [String: Int]) {
+    ) throws(SettingsError) -> (members: [Member], object: [String: JSONValue]) {
         let file: MappedFile
         do { file = try MappedFile(path: resolve(path, in: directory)) } catch {
             throw .unreadableFile(path: path, reason: "\(error)")
         }
         let text = file.withBytes { Array($0) }
-        let lines = try linesOfMembers(in: text, path)
-        let object: [String: JSONValue]
-        do { object = try JSONDecoder().decode([String: JSONValue].self, from: Data(text)) } catch {
+        let members = try members(of: text, path)
+        do { return (members, try JSONDecoder().decode([String: JSONValue].self, from: Data(text))) } catch {
             throw .malformedFile(place: path, reason: (error as? DecodingError).map(Self.text) ?? "\(error)")
         }
-        var values: [AbsoluteConfigKey: ConfigValue] = [:]
-        for (key, line) in lines.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
-            guard let setting = Setting.named(key) else { throw .unknownKey(place: "\(path), line \(line)", key: key) }
-            guard let json = object[key] else { preconditionFailure("'\(key)' was read, and yet is not there") }
-            values[setting.configKey] = try setting.value(json, .file(path: path, line: line)).configValue
-        }
-        return (values, lines)
     }
 
     /// The sentence in a decoder's error.
@@ -112,11 +139,12 @@ extension Settings {
         }
     }
 
-    /// Strict where the decoder is not: a comma too many, and a key that stands twice, of which it would take either.
-    private static func linesOfMembers(in text: [UInt8], _ path: String) throws(SettingsError) -> [String: Int] {
+    /// Strict where the decoder is not: about a comma too many.
+    private static func members(of text: [UInt8], _ path: String) throws(SettingsError) -> [Member] {
         func line(at offset: Int) -> Int { 1 + text[..<offset].count { $0 == UInt8(ascii: "\n") } }
-        let names: [(name: String, offset: Int)]
-        do throws(OpenInferenceError) { names = try JSONMembers.names(in: text) } catch {
+        do throws(OpenInferenceError) {
+            return try JSONMembers.names(in: text).map { ($0.name, line(at: $0.offset)) }
+        } catch {
             guard case .malformedJSON(let offset, let expected) = error else {
                 throw .malformedFile(place: path, reason: error.description)
             }
@@ -124,11 +152,6 @@ extension Settings {
             throw .malformedFile(
                 place: "\(path), line \(line(at: offset)), column \(column)", reason: "expected \(expected)")
         }
-        var lines: [String: Int] = [:]
-        for (name, offset) in names where lines.updateValue(line(at: offset), forKey: name) != nil {
-            throw .malformedFile(place: "\(path), line \(line(at: offset))", reason: "'\(name)' is there twice")
-        }
-        return lines
     }
 }
 

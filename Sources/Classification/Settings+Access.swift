@@ -23,24 +23,24 @@ struct ListenAddress: Equatable, Sendable {
 }
 
 extension Settings {
-    /// Checks what the type of a setting does not say.
-    /// - Throws: `invalidValue`.
-    func checkAccess() throws(SettingsError) {
+    /// Notes what the type of a setting does not say.
+    func checkAccess(_ faults: inout SettingsFaults) {
+        func add(_ key: String, _ value: String, _ allowed: String) {
+            faults.add(.invalidValue(key: key, value: "'\(value)'", origin: origin(of: key), allowed: allowed))
+        }
         if !adminAddress.isEmpty, ListenAddress(adminAddress) == nil {
-            throw .invalidValue(
-                key: "adminAddress", value: "'\(adminAddress)'", origin: origin(of: "adminAddress"),
-                allowed: "HOST:PORT, such as 127.0.0.1:9090 or [::1]:9090")
+            add("adminAddress", adminAddress, "HOST:PORT, such as 127.0.0.1:9090 or [::1]:9090")
         }
         for allowed in corsAllowedOrigins where !CrossOriginPolicy.isOrigin(allowed) {
-            throw .invalidValue(
-                key: "corsAllowedOrigins", value: "'\(allowed)'", origin: origin(of: "corsAllowedOrigins"),
-                allowed: "* or origins as browsers send them, such as https://app.example, without a path")
+            add(
+                "corsAllowedOrigins", allowed,
+                "* or origins as browsers send them, such as https://app.example, without a path")
         }
         for proxy in trustedProxies where AddressRange(proxy) == nil {
-            throw .invalidValue(
-                key: "trustedProxies", value: "'\(proxy)'", origin: origin(of: "trustedProxies"),
-                allowed: "addresses or ranges, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, with no bits set behind "
-                    + "the range's")
+            add(
+                "trustedProxies", proxy,
+                "addresses or ranges, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, with no bits set behind the "
+                    + "range's")
         }
     }
 
@@ -48,10 +48,11 @@ extension Settings {
     /// - Throws: `ServiceStartError.conflictingSettings`.
     func tlsConfiguration() throws(ServiceStartError) -> TLSConfiguration? {
         guard !tlsCertificate.isEmpty else {
-            for (key, value) in [("tlsKey", tlsKey), ("tlsClientCa", tlsClientCa)] where !value.isEmpty {
-                throw .conflictingSettings("'\(key)' is \(value), but there is no 'tlsCertificate'")
+            let needy = [("tlsKey", tlsKey), ("tlsClientCa", tlsClientCa), ("adminTls", adminTls == "on" ? "on" : "")]
+                .filter { !$1.isEmpty }.map { "'\($0)' is \($1) (\(origin(of: $0)))" }
+            guard needy.isEmpty else {
+                throw .conflictingSettings("\(needy.joined(separator: ", ")), but there is no 'tlsCertificate'")
             }
-            if adminTls == "on" { throw .conflictingSettings("'adminTls' is on, but there is no 'tlsCertificate'") }
             return nil
         }
         return TLSConfiguration(

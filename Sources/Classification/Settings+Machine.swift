@@ -12,6 +12,15 @@ extension Settings {
         isa.isEmpty ? .fastest : try .named(isa)
     }
 
+    /// Notes an `isa` that this machine does not have.
+    func checkMachine(_ faults: inout SettingsFaults) {
+        guard !isa.isEmpty, !KernelTable.available.contains(where: { $0.isa == isa }) else { return }
+        faults.add(
+            .invalidValue(
+                key: "isa", value: "'\(isa)'", origin: origin(of: "isa"),
+                allowed: "one that this machine has: " + KernelTable.available.map(\.isa).joined(separator: ", ")))
+    }
+
     /// What one picture may cost.
     public var imageLimits: ImageLimits {
         ImageLimits(maxPixels: maxPixels, maxScans: maxScans, maxMemoryBytes: maxDecodeBytes)

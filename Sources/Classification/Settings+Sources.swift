@@ -1,6 +1,5 @@
 import Configuration
 import FoundationEssentials
-import Kernels
 import Parallelism
 
 extension Settings {
@@ -13,23 +12,25 @@ extension Settings {
     ///   - flags: by key; values as they stand on the command line.
     ///   - directory: what relative paths, `./config.json` and `./models` are relative to; nil means the process's own.
     ///   - executable: the path of the running program, beside which models may be installed.
-    /// - Throws: any `SettingsError` but `noModels`.
+    /// - Throws: any `SettingsError` but `noModels`: all that is wrong, in the order of variables, file and flags, then
+    ///   what the sources do not say by themselves.
     public static func load(
         flags: [String: String] = [:], environment: [String: String] = [:], configPath: String? = nil,
         directory: String? = nil, executable: String? = nil
     ) throws(SettingsError) -> Settings {
         var settings = Settings()
+        var faults = SettingsFaults()
         let variables = environment.filter { $0.key.hasPrefix(Setting.environmentPrefix) && !$0.value.isEmpty }
-        let fromEnvironment = try settings.recognised(variables)
+        let fromEnvironment = settings.recognised(variables, &faults)
         let path = configPath ?? variables[configVariable] ?? existing("config.json", in: directory)
-        let fromFile = try path.map { path throws(SettingsError) in
-            try settingsInFile(at: path, relativeTo: directory)
-        }
+        let fromFile = path.flatMap { settingsInFile(at: $0, relativeTo: directory, &faults) }
 
         var flagValues: [AbsoluteConfigKey: ConfigValue] = [:]
-        for (key, text) in flags {
+        for (key, text) in flags.sorted(by: { $0.key < $1.key }) {
             guard let setting = Setting.named(key) else { preconditionFailure("no setting is called '\(key)'") }
-            flagValues[setting.configKey] = try setting.value(text, .flag(setting.flag)).configValue
+            flagValues[setting.configKey] = faults.noting { () throws(SettingsError) in
+                try setting.value(text, .flag(setting.flag)).configValue
+            }
         }
         let defaults = Setting.all.map { ($0.configKey, Settings()[$0].configValue) }
         settings.take(
@@ -40,14 +41,11 @@ extension Settings {
                 InMemoryProvider(name: "defaults", values: Dictionary(uniqueKeysWithValues: defaults)),
             ],
             filePath: path ?? "", lines: fromFile?.lines ?? [:])
-        do throws(KernelError) { _ = try settings.kernelTable() } catch {
-            throw .invalidValue(
-                key: "isa", value: "'\(settings.isa)'", origin: settings.origin(of: "isa"),
-                allowed: "one that this machine has: " + KernelTable.available.map(\.isa).joined(separator: ", "))
-        }
-        try settings.checkAccess()
-        try settings.checkWatching()
-        _ = try VersionPolicies(settings)
+        settings.checkMachine(&faults)
+        settings.checkAccess(&faults)
+        settings.checkWatching(&faults)
+        _ = faults.noting { () throws(SettingsError) in try VersionPolicies(settings) }
+        try faults.check()
         if settings.models.isEmpty {
             settings.models = modelPlaces(executable: executable).first { isThere($0, in: directory) } ?? ""
         }
@@ -57,7 +55,9 @@ extension Settings {
     static let configVariable = Setting.environmentPrefix + "CONFIG"
 
     /// The variables that name a setting, their values checked. The others become a warning.
-    private mutating func recognised(_ variables: [String: String]) throws(SettingsError) -> [String: String] {
+    private mutating func recognised(
+        _ variables: [String: String], _ faults: inout SettingsFaults
+    ) -> [String: String] {
         var recognised: [String: String] = [:]
         var unknown: [String] = []
         let settings = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.environmentName, $0) })
@@ -70,8 +70,8 @@ extension Settings {
                 warnings.append("\(name) is \(text), which is how Kubernetes describes a Service, and is ignored")
                 continue
             }
-            _ = try setting.value(text, .environment(name))
-            recognised[name] = text
+            let value = faults.noting { () throws(SettingsError) in try setting.value(text, .environment(name)) }
+            if value != nil { recognised[name] = text }
         }
         if !unknown.isEmpty { warnings.append("no setting is called " + unknown.joined(separator: ", ")) }
         for name in unknown {

@@ -33,14 +33,13 @@ extension CollectorEndpoint: CustomStringConvertible {
 }
 
 extension Settings {
-    /// Checks what the type of a setting does not say.
-    /// - Throws: `invalidValue`.
-    func checkWatching() throws(SettingsError) {
-        guard otlpEndpoint.isEmpty || CollectorEndpoint(otlpEndpoint) != nil else {
-            throw .invalidValue(
+    /// Notes what the type of a setting does not say.
+    func checkWatching(_ faults: inout SettingsFaults) {
+        guard !otlpEndpoint.isEmpty, CollectorEndpoint(otlpEndpoint) == nil else { return }
+        faults.add(
+            .invalidValue(
                 key: "otlpEndpoint", value: "'\(otlpEndpoint)'", origin: origin(of: "otlpEndpoint"),
-                allowed: CollectorEndpoint.allowed)
-        }
+                allowed: CollectorEndpoint.allowed))
     }
 
     /// Whether anybody looks at requests one by one.

@@ -125,6 +125,32 @@ public enum SettingsError: Error, Equatable, Sendable {
     case invalidValue(key: String, value: String, origin: SettingOrigin, allowed: String)
     /// No directory of models was named, and none is where one is looked for.
     case noModels(searched: [String])
+    /// Two or more of the others.
+    case several([SettingsError])
+
+    /// Each thing that is wrong.
+    public var faults: [SettingsError] { if case .several(let faults) = self { faults } else { [self] } }
+}
+
+/// What is found to be wrong with settings, so that all of it can be told at once.
+struct SettingsFaults {
+    private var faults: [SettingsError] = []
+
+    /// - Returns: what `body` does, or nil where it throws.
+    mutating func noting<Result>(_ body: () throws(SettingsError) -> Result) -> Result? {
+        do throws(SettingsError) { return try body() } catch {
+            add(error)
+            return nil
+        }
+    }
+
+    mutating func add(_ fault: SettingsError) { faults += fault.faults }
+
+    /// - Throws: what was noted, if anything.
+    func check() throws(SettingsError) {
+        if faults.count > 1 { throw .several(faults) }
+        if let fault = faults.first { throw fault }
+    }
 }
 
 extension SettingsError: CustomStringConvertible {
@@ -141,6 +167,7 @@ extension SettingsError: CustomStringConvertible {
         case .noModels(let searched):
             "no directory of models: name one with --models, SWIFTLET_MODELS or 'models' in config.json; "
                 + "looked for " + searched.joined(separator: " and ")
+        case .several(let faults): faults.map(\.description).joined(separator: "\n")
         }
     }
 }

@@ -38,8 +38,6 @@ public enum HTTPParseError: Error, Equatable, Sendable {
     case chunkExtensionsTooLarge(maximum: Int)
     /// Not CRLF after a chunk's data.
     case malformedChunkEnd(found: UInt8)
-    /// The client ended its side before the request was complete. Source: RFC 9112 §8.
-    case incompleteMessage
 
     /// The status that answers it.
     public var status: HTTPResponse.Status {
@@ -54,7 +52,7 @@ public enum HTTPParseError: Error, Equatable, Sendable {
             .malformedVersion, .foldedField, .spaceBeforeColon, .malformedFieldName, .missingColon, .missingHost,
             .repeatedHost, .malformedHost, .malformedContentLength, .differingContentLengths,
             .lengthAndTransferEncoding, .transferEncodingInHTTP10, .malformedTransferEncoding, .malformedChunkSize,
-            .chunkSizeOverflow, .chunkExtensionsTooLarge, .malformedChunkEnd, .incompleteMessage:
+            .chunkSizeOverflow, .chunkExtensionsTooLarge, .malformedChunkEnd:
             .badRequest
         }
     }
@@ -93,7 +91,6 @@ extension HTTPParseError: CustomStringConvertible {
         case .chunkSizeOverflow: "The size of a chunk is out of range."
         case .chunkExtensionsTooLarge(let maximum): "The chunk extensions are larger than \(maximum) bytes."
         case .malformedChunkEnd(let byte): "Byte \(byte) where a chunk's data must end in CRLF."
-        case .incompleteMessage: "The connection ended before the request was complete."
         }
     }
 }

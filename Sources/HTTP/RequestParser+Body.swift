@@ -12,13 +12,18 @@ extension RequestParser {
     }
 
     /// Appends to the body; its buffer grows at most to twice what has arrived or 128 KiB beyond it, so that a length
-    /// that is only promised costs no memory.
+    /// that is only promised costs no memory, and not beyond what the longest body takes.
+    ///
+    /// - Parameter expecting: how much is sure to come, with `bytes`; of a chunked body more may.
     private mutating func append(_ bytes: UnsafeBytes, expecting: Int) {
+        bodyBytesRead += bytes.count
         if isDiscarding { return }
         let needed = body.count + bytes.count
         if needed > body.capacity {
-            let ahead = max(body.count, Self.reserveAheadBytes)
-            body.reserveCapacity(max(needed, body.count + min(expecting, ahead)))
+            let ahead = body.count + min(expecting, max(body.count, Self.reserveAheadBytes))
+            // Twice as much, or many small chunks would each have the body copied.
+            let wanted = max(needed, head.framing == .chunked ? max(ahead, 2 * body.count) : ahead)
+            body.reserveCapacity(min(wanted, configuration.maximumBodyBytes))
         }
         body.append(contentsOf: bytes)
     }

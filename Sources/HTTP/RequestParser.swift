@@ -57,6 +57,8 @@ public struct RequestParser: Sendable {
     /// The beginning of a line whose end has not arrived.
     var pending: [UInt8] = []
     var body: [UInt8] = []
+    /// Bytes read of the body so far, kept or not, and of one that cannot be read further.
+    public internal(set) var bodyBytesRead = 0
     var sectionBytes = 0
     var extensionBytes = 0
     /// The size of the chunk whose size line is being read.
@@ -73,8 +75,12 @@ public struct RequestParser: Sendable {
         phase != .requestLine || !(pending.isEmpty || pending == [ASCII.carriageReturn])
     }
 
-    /// Bytes of memory that hold what has been read of the body: up to twice as many, and 128 KiB.
-    public var bodyMemoryBytes: Int { body.capacity }
+    /// Bytes of memory that hold what has been read of the body: up to twice as many, and 128 KiB, but never more than the
+    /// longest body has. What the allocator rounds up to beyond that, less than a page, is left out.
+    public var bodyMemoryBytes: Int { memoryBytes(of: body) }
+
+    /// The same for the body of a request that is complete.
+    public func memoryBytes(of body: [UInt8]) -> Int { min(body.capacity, configuration.maximumBodyBytes) }
 
     /// How much of the body is still to come, after `Progress.head`; nil where its framing does not tell.
     public var bodyBytesLeft: Int? {
@@ -135,6 +141,7 @@ public struct RequestParser: Sendable {
         let request = ParsedRequest(head: head, body: body)
         phase = .requestLine
         body = []
+        bodyBytesRead = 0
         head = .unread
         framing = FramingFields()
         isDiscarding = false

@@ -9,7 +9,7 @@ extension Connection {
         var summary: RequestSummary
         var received: Instant
         var readDone: Instant
-        /// Of the request.
+        /// Read of the request's body.
         var bodyBytes = 0
         /// Absent where the server answers itself.
         var pending: PendingAnswer?
@@ -27,7 +27,9 @@ extension Connection {
     }
 
     /// Writes the answer to the request at hand.
-    func finish(_ response: Response, _ now: Instant) {
+    ///
+    /// - Parameter recordedStatus: nil where it is the response's.
+    func finish(_ response: Response, recordedStatus: HTTPResponse.Status? = nil, _ now: Instant) {
         guard let exchange = exchange.take() else { preconditionFailure("nothing waits for an answer") }
         let framing = state.answer(now: now, isDraining: context.isDraining)
         var stages: [Stage] = []
@@ -44,14 +46,8 @@ extension Connection {
         }
         if carriesBody { state.output.append(body: response.body) }
         note(
-            exchange, status: response.status, reason: response.reason, stages: stages,
+            exchange, status: recordedStatus ?? response.status, reason: response.reason, stages: stages,
             bodyBytes: carriesBody ? response.body.count : 0, response.note)
-    }
-
-    /// Tells the records of a request that will have no answer.
-    func giveUp(_ exchange: Exchange, for rejection: ServerRejection) {
-        context.noteRejection(rejection)
-        note(exchange, status: rejection.status, reason: rejection.reason)
     }
 
     /// Tells the records of an answer that has been written, or that nobody waits for any more.

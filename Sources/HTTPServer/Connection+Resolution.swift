@@ -77,8 +77,12 @@ extension Connection {
             }
         }
         if let limit = endpoint.maximumBodyBytes, !framing.fits(limit) {
+            let rejection = ServerRejection.malformed(.bodyTooLarge(maximum: limit))
+            context.noteRejection(rejection)
             let detail = "A body may have \(limit) bytes here, and must tell its length."
-            return .answer(errorResponse(.contentTooLarge, detail, summary))
+            var response = errorResponse(rejection.status, detail, summary)
+            response.reason = rejection.reason
+            return .answer(response)
         }
         return .handler(handler, request)
     }

@@ -18,7 +18,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private var receiving: Readiness?
     private var sending: Readiness?
     var exchange: Exchange?
-    private var isClosed = false
+    private(set) var isClosed = false
     /// Whether reading has stopped short of everything that had arrived.
     private var leftUnread = false
     /// What TLS waits for when it has to write before it can read, or to read before it can write.
@@ -36,7 +36,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
     private var heldBytes = 0
 
     /// What the head leads to whose body is being read or turned away.
-    private var resolved: ResolvedHead?
+    var resolved: ResolvedHead?
 
     init(_ stream: consuming ByteStream, peer: SocketAddress?, acceptor: Acceptor, owner: ServerLoop) {
         self.stream = stream
@@ -252,14 +252,14 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
 
     /// Answers at once where the body would be sent for nothing.
     private func decide(_ head: RequestHead, _ now: Instant) {
-        if admits(head, received: state.requestStarted) { state.proceed(now: now) } else { turnAway(now) }
+        if admits(head, received: state.times.requestStarted) { state.proceed(now: now) } else { turnAway(now) }
     }
 
     private func turnAway(_ now: Instant) {
         guard let resolved = resolved.take(), case .answer(let response) = resolved.destination else {
             preconditionFailure("nobody has refused this")
         }
-        exchange = Exchange(summary: resolved.summary, received: state.requestStarted, readDone: now)
+        exchange = Exchange(summary: resolved.summary, received: state.times.requestStarted, readDone: now)
         finish(response, now)
     }
 
@@ -271,37 +271,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             rejection.status == .serviceUnavailable ? [.retryAfter: "1", .retryAfterMilliseconds: "1000"] : [:]
         var response = errorResponse(rejection.status, rejection.detail, fields: fields, exchange.summary)
         response.reason = rejection.reason
-        finish(response, now)
-    }
-
-    /// For a request that has not come as a whole, and will not be read further.
-    private func exchangeOfRest(_ now: Instant) -> Exchange {
-        let summary = resolved.take()?.summary ?? summary(ofRefused: state.refusedHead)
-        return Exchange(summary: summary, received: state.requestStarted, readDone: now)
-    }
-
-    /// Tells the records of a request that the end of the process leaves without an answer.
-    ///
-    /// - Returns: whether there is one.
-    func loseRequest() -> Bool {
-        loop.preconditionOnLoop()
-        guard !isClosed else { return false }
-        if let exchange = exchange.take() {
-            giveUp(exchange, for: .drainTimeout)
-            return true
-        }
-        guard loseUnread(.drainTimeout, context.clock.now()) else { return false }
-        // What comes of it yet must not be answered after that.
-        close()
-        return true
-    }
-
-    /// Tells the records of a request that has begun to come and will not be there as a whole, if there is one.
-    @discardableResult
-    private func loseUnread(_ rejection: ServerRejection, _ now: Instant) -> Bool {
-        guard state.isReadingRequest else { return false }
-        giveUp(exchangeOfRest(now), for: rejection)
-        return true
+        finish(response, recordedStatus: rejection.recordedStatus, now)
     }
 
     /// Has a complete request answered.
@@ -325,7 +295,7 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             context.noteStart(exchange.summary.label)
             request.body = incoming.body
             request.readDone = incoming.readDone
-            handler(request, Responder(pending, bodyBytes: incoming.body.capacity, context: context))
+            handler(request, Responder(pending, bodyBytes: state.dispatchedBytes, context: context))
             if let answer = pending.handlerReturned() { finish(answer, context.clock.now()) }
         }
     }
@@ -348,7 +318,8 @@ final class Connection: @unchecked Sendable {  // belongs to `loop`'s queue
             }
             pending.detach()
             note(
-                exchange, status: ServerRejection.disconnected.status, reason: ServerRejection.disconnected.reason)
+                exchange, status: ServerRejection.disconnected.recordedStatus,
+                reason: ServerRejection.disconnected.reason)
         }
         // The sources hold the connection, and with it the descriptor, until they are done with it.
         receiving?.cancel { [self] in receiving = nil }

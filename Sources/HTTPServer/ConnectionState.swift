@@ -37,21 +37,13 @@ struct ConnectionState {
     var output = OutputBuffer()
 
     private var parser: RequestParser
-    /// What was read beyond the request at hand.
-    private var backlog: [UInt8] = []
-    private var backlogStart = 0
-    private var isReadingBody = false
+    private var backlog = Backlog()
+    private(set) var isReadingBody = false
     /// The framing of the request at hand.
     private var version = HTTPVersion.http11
     private var isHead = false
     private var keepsAlive = true
-    // When things last happened, for the deadlines.
-    /// When the first byte of the request at hand was read.
-    private(set) var requestStarted: Instant
-    private var bodyStarted: Instant
-    private var bodyProgressed: Instant
-    private var lastIdle: Instant
-    private var outputProgressed: Instant
+    private(set) var times: Times
 
     init(configuration: ServerConfiguration, isSecure: Bool = false, now: Instant) {
         var configuration = configuration
@@ -61,15 +53,11 @@ struct ConnectionState {
         self.configuration = configuration
         if isSecure { phase = .handshaking }
         parser = RequestParser(configuration: configuration.parser)
-        requestStarted = now
-        bodyStarted = now
-        bodyProgressed = now
-        lastIdle = now
-        outputProgressed = now
+        times = Times(now)
     }
 
     /// The memory of the body of the request that is being answered. Units: bytes.
-    private var dispatchedBytes = 0
+    private(set) var dispatchedBytes = 0
 
     /// Bytes of memory that hold bodies, pipelined requests and answers for this connection.
     var heldBytes: Int {
@@ -79,18 +67,22 @@ struct ConnectionState {
             case .processing: dispatchedBytes
             case .handshaking, .refusing, .turningAway, .discarding, .flushing, .lingering, .closed: 0
             }
-        return body + backlog.count + output.count
+        return body + backlog.memoryBytes + output.count
     }
-
-    private var backlogCount: Int { backlog.count - backlogStart }
 
     /// What is known of a request that is refused: as much of its head as was read.
     var refusedHead: RequestHead { parser.head }
 
+    /// How much of the body of a request that is refused, or has not come as a whole, was read.
+    var bodyBytesRead: Int { parser.bodyBytesRead }
+
+    /// The requests that wait behind the one that is being answered, or until there is room for answers.
+    var waitingRequests: [Backlog.Waiting] { parser.hasStarted ? [] : backlog.requests(configuration.parser) }
+
     /// Whether nothing of a request has been read and nothing is left to send.
     var isIdle: Bool {
         if phase == .handshaking { return !hasBegunHandshake }
-        return phase == .reading && !parser.hasStarted && backlogCount == 0 && output.isEmpty
+        return phase == .reading && !parser.hasStarted && backlog.isEmpty && output.isEmpty
     }
 
     /// Whether a request has begun to come and is not there as a whole.
@@ -99,12 +91,9 @@ struct ConnectionState {
     /// Whether nobody waits for anything: it is idle, or has been refused and is only sending the rest of its body.
     var isExpendable: Bool { isIdle || phase == .discarding && output.isEmpty }
 
-    /// Since when it is idle; nil where it is not.
-    var idleSince: Instant? { isIdle ? lastIdle : nil }
-
     var wantsToReceive: Bool {
         switch phase {
-        case .reading, .processing: !hasEnded && backlogCount < configuration.maximumBacklogBytes
+        case .reading, .processing: !hasEnded && backlog.count < configuration.maximumBacklogBytes
         case .discarding: !hasEnded
         case .handshaking, .lingering: true
         case .deciding, .refusing, .turningAway, .flushing, .closed: false
@@ -119,7 +108,7 @@ struct ConnectionState {
     mutating func handshaken(now: Instant) {
         precondition(phase == .handshaking, "no handshake was going on")
         phase = .reading
-        lastIdle = now
+        times.lastIdle = now
     }
 
     /// The peer has been told by TLS itself why. What it has sent meanwhile is dropped, lest a reset destroy that.
@@ -131,7 +120,7 @@ struct ConnectionState {
     /// A request in the clear has come instead of a handshake.
     mutating func receivedPlainText(now: Instant) -> ConnectionAction {
         precondition(phase == .handshaking, "no handshake was going on")
-        requestStarted = now
+        times.requestStarted = now
         return refuse(.plainText)
     }
 
@@ -142,13 +131,13 @@ struct ConnectionState {
         _ bytes: UnsafeBufferPointer<UInt8>, now: Instant, admits: Admits = { _, _ in true }
     ) -> ConnectionAction? {
         switch phase {
-        case .reading where backlogCount == 0 && output.count < configuration.maximumOutputBytes:
+        case .reading where backlog.isEmpty && output.count < configuration.maximumOutputBytes:
             var offset = 0
             let action = read(bytes, from: &offset, now: now, admits: admits)
-            if offset < bytes.count, !isEnding { keep(bytes[offset...]) }
+            if offset < bytes.count, !isEnding { backlog.append(bytes[offset...]) }
             return action
         case .reading, .deciding, .processing:
-            keep(bytes[...])
+            backlog.append(bytes[...])
             return nil
         case .lingering(let until, let bytesLeft):
             guard bytesLeft >= bytes.count else { return close() }
@@ -157,7 +146,7 @@ struct ConnectionState {
         case .discarding:
             var offset = 0
             if discard(bytes, from: &offset, now: now) { phase = .reading }
-            if offset < bytes.count { keep(bytes[offset...]) }
+            if offset < bytes.count { backlog.append(bytes[offset...]) }
             return nil
         case .refusing, .turningAway, .flushing, .closed:
             return nil
@@ -167,10 +156,10 @@ struct ConnectionState {
 
     /// So many of `discardableBytes` were dropped.
     mutating func discarded(_ count: Int, now: Instant) {
-        bodyProgressed = now
+        times.bodyProgressed = now
         guard parser.skipBody(count) else { return }
         isReadingBody = false
-        lastIdle = now
+        times.lastIdle = now
         phase = .reading
     }
 
@@ -179,7 +168,7 @@ struct ConnectionState {
         hasEnded = true
         switch phase {
         case .processing:
-            dropBacklog()
+            backlog.drop()
             return .cancel
         case .handshaking, .lingering, .discarding: return close()
         default: return nil
@@ -188,19 +177,16 @@ struct ConnectionState {
 
     mutating func sent(_ count: Int, now: Instant) {
         output.consume(count)
-        outputProgressed = now
-        if output.isEmpty, phase == .reading, !parser.hasStarted { lastIdle = now }
+        times.outputProgressed = now
+        if output.isEmpty, phase == .reading, !parser.hasStarted { times.lastIdle = now }
     }
 
     /// All connections together hold too much: gives up the body that is being read, or else a connection that pipelines.
     mutating func holdsTooMuch() -> ConnectionAction? {
         if phase == .reading, isReadingBody {
-            let maximum = configuration.maximumHeldBytes
-            // By itself, repeating it would not help.
-            let isAlone = parser.bodyMemoryBytes > maximum
-            return refuse(isAlone ? .bodyTooLargeToHold(maximum: maximum) : .tooManyBytesHeld(maximum: maximum))
+            return refuse(.tooManyBytesHeld(maximum: configuration.maximumHeldBytes))
         }
-        return backlogCount > 0 ? close() : nil
+        return backlog.isEmpty ? nil : close()
     }
 
     /// Reading or writing has failed.
@@ -212,7 +198,7 @@ struct ConnectionState {
         noteOutput(now)
         output.append(ResponseEncoder.appendContinue)
         phase = .reading
-        bodyProgressed = now
+        times.bodyProgressed = now
     }
 
     /// Takes the answer to the request at hand: the caller appends it to `output` at once, framed as returned.
@@ -222,15 +208,15 @@ struct ConnectionState {
         let isRefusal = phase == .refusing || phase == .deciding || rest == .closes
         precondition(isRefusal || phase == .processing || isTurningAway, "nothing waits for an answer")
         // A draining server closes after the last request that it has read bytes of.
-        let closes = isRefusal || !keepsAlive || hasEnded || (isDraining && backlogCount == 0)
-        let hasUnread = isRefusal || rest == .isDiscarded || backlogCount > 0
+        let closes = isRefusal || !keepsAlive || hasEnded || (isDraining && backlog.isEmpty)
+        let hasUnread = isRefusal || rest == .isDiscarded || !backlog.isEmpty
         noteOutput(now)
         if closes {
             phase = .flushing(lingers: hasUnread)
-            dropBacklog()
+            backlog.drop()
         } else {
             phase = rest == .isDiscarded ? .discarding : .reading
-            lastIdle = now
+            times.lastIdle = now
         }
         return ResponseFraming(version: version, isHead: isHead, keepsAlive: !closes)
     }
@@ -243,11 +229,11 @@ struct ConnectionState {
     ) -> ConnectionAction? {
         switch phase {
         case .reading:
-            if backlogCount > 0, output.count < configuration.maximumOutputBytes {
+            if !backlog.isEmpty, output.count < configuration.maximumOutputBytes {
                 if let action = readBacklog(now: now, admits: admits) { return action }
             }
-            guard hasEnded, backlogCount == 0 else { return nil }
-            if parser.hasStarted { return refuse(.malformed(.incompleteMessage)) }
+            guard hasEnded, backlog.isEmpty else { return nil }
+            if parser.hasStarted { return refuse(.disconnected) }
             phase = .flushing(lingers: false)
             return nextAction(now: now, admits: admits)
         case .flushing(let lingers):
@@ -260,33 +246,6 @@ struct ConnectionState {
         case .handshaking, .deciding, .processing, .refusing, .turningAway, .discarding, .lingering, .closed:
             return nil
         }
-    }
-
-    // MARK: Deadlines
-
-    /// When `expire` is due.
-    var deadline: Instant {
-        let timeouts = configuration.timeouts
-        if !output.isEmpty { return outputProgressed.advanced(byNanoseconds: timeouts.writeStallNanoseconds) }
-        switch phase {
-        case .handshaking: return requestStarted.advanced(byNanoseconds: timeouts.handshakeNanoseconds)
-        case .reading where isReadingBody, .discarding:
-            return min(
-                bodyProgressed.advanced(byNanoseconds: timeouts.bodyStallNanoseconds),
-                bodyStarted.advanced(byNanoseconds: timeouts.bodyNanoseconds))
-        case .reading where parser.hasStarted:
-            return requestStarted.advanced(byNanoseconds: timeouts.headNanoseconds)
-        case .reading: return lastIdle.advanced(byNanoseconds: timeouts.idleNanoseconds)
-        case .lingering(let until, _): return until
-        case .deciding, .processing, .refusing, .turningAway, .flushing, .closed: return Instant(nanoseconds: .max)
-        }
-    }
-
-    /// What a deadline that has passed leads to; nil where none has.
-    mutating func expire(now: Instant) -> ConnectionAction? {
-        guard now >= deadline else { return nil }
-        guard output.isEmpty, phase == .reading, parser.hasStarted else { return close() }
-        return refuse(isReadingBody ? .bodyTimeout : .headTimeout)
     }
 
     // MARK: Parts
@@ -303,38 +262,38 @@ struct ConnectionState {
     }
 
     private mutating func readBacklog(now: Instant, admits: Admits) -> ConnectionAction? {
-        let bytes = backlog
-        var offset = backlogStart
-        let action = bytes.withUnsafeBufferPointer { read($0, from: &offset, now: now, admits: admits) }
-        if isEnding || offset == bytes.count { dropBacklog() } else { backlogStart = offset }
+        var pending = backlog
+        let action = pending.read { read($0, from: &$1, now: now, admits: admits) }
+        if isEnding { backlog.drop() } else { backlog = pending }
         return action
     }
 
     private mutating func read(
         _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, now: Instant, admits: Admits
     ) -> ConnectionAction? {
-        if !parser.hasStarted { requestStarted = now }
+        if !parser.hasStarted { times.requestStarted = now }
         while true {
             switch parser.read(bytes, from: &offset) {
             case .needsMore:
-                bodyProgressed = now
+                times.bodyProgressed = now
                 return nil
             case .head:
                 isReadingBody = true
-                bodyStarted = now
+                times.bodyStarted = now
                 if parser.head.expectsContinue, offset == bytes.count {
                     note(parser.head)
                     phase = .deciding
                     return .decide(parser.head)
                 }
-                if !admits(parser.head, requestStarted) { return turnAway(bytes, from: &offset, now: now) }
+                if !admits(parser.head, times.requestStarted) { return turnAway(bytes, from: &offset, now: now) }
             case .complete(let request):
                 isReadingBody = false
                 note(request.head)
                 phase = .processing
-                dispatchedBytes = request.body.capacity
+                dispatchedBytes = parser.memoryBytes(of: request.body)
                 return .dispatch(
-                    IncomingRequest(head: request.head, body: request.body, received: requestStarted, readDone: now))
+                    IncomingRequest(
+                        head: request.head, body: request.body, received: times.requestStarted, readDone: now))
             case .invalid(let error):
                 return refuse(.malformed(error))
             }
@@ -362,10 +321,10 @@ struct ConnectionState {
     private mutating func discard(
         _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, now: Instant
     ) -> Bool {
-        bodyProgressed = now
+        times.bodyProgressed = now
         guard case .complete = parser.read(bytes, from: &offset) else { return false }
         isReadingBody = false
-        lastIdle = now
+        times.lastIdle = now
         return true
     }
 
@@ -375,31 +334,21 @@ struct ConnectionState {
         keepsAlive = head.keepsAlive
     }
 
-    private mutating func refuse(_ rejection: ServerRejection) -> ConnectionAction {
+    mutating func refuse(_ rejection: ServerRejection) -> ConnectionAction {
         phase = .refusing
         note(parser.head)
-        dropBacklog()
+        parser.discardBody()
+        backlog.drop()
         return .refuse(rejection)
     }
 
-    private mutating func close() -> ConnectionAction {
+    mutating func close() -> ConnectionAction {
         phase = .closed
-        dropBacklog()
+        backlog.drop()
         return .close
     }
 
-    private mutating func keep(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) {
-        backlog.removeFirst(backlogStart)
-        backlogStart = 0
-        backlog.append(contentsOf: bytes)
-    }
-
-    private mutating func dropBacklog() {
-        backlog = []
-        backlogStart = 0
-    }
-
     private mutating func noteOutput(_ now: Instant) {
-        if output.isEmpty { outputProgressed = now }
+        if output.isEmpty { times.outputProgressed = now }
     }
 }

@@ -101,9 +101,11 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
 
     /// Tells the records of all requests that have no answer yet, as the process is about to end, and gives their number.
     func loseRequests() -> Int {
-        // Those that are lost while they come are closed, and leave the list.
+        // A drain whose last connections are closed here has not come to its end.
+        onEmpty = nil
+        // Those that are closed leave the list.
         let all = connections
-        return all.count { $0.loseRequest() }
+        return all.reduce(0) { $0 + $1.loseRequests() }
     }
 
     /// While finishing: closes the idle connections once they are all that is left.

@@ -12,22 +12,29 @@ public enum ServerRejection: Error, Equatable, Sendable {
     case bodyTimeout
     /// The bodies of all requests together have reached their limit.
     case tooManyBytesHeld(maximum: Int)
-    /// A request's body would go beyond that limit alone.
-    case bodyTooLargeToHold(maximum: Int)
-    /// The client went away before its answer.
+    /// The client went away before its answer, or ended its side in the middle of its request.
     case disconnected
     /// The drain's time was over before there was an answer.
     case drainTimeout
 
-    /// The status that answers it; 499, where nobody is answered, is for the records alone.
+    /// The status that answers it, where there is somebody to answer.
+    ///
+    /// Who ends its side in the middle of a request may still read that it is incomplete. Source: RFC 9112 §8.
     public var status: HTTPResponse.Status {
         switch self {
         case .malformed(let error): error.status
-        case .plainText: .badRequest
+        case .plainText, .disconnected: .badRequest
         case .headTimeout, .bodyTimeout: .requestTimeout
-        case .tooManyBytesHeld: .serviceUnavailable
-        case .bodyTooLargeToHold: .contentTooLarge
+        case .tooManyBytesHeld, .drainTimeout: .serviceUnavailable
+        }
+    }
+
+    /// The status that the records give it: 499 where the client is gone, as most that end their side are, or is left
+    /// without an answer.
+    public var recordedStatus: HTTPResponse.Status {
+        switch self {
         case .disconnected, .drainTimeout: HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request")
+        default: status
         }
     }
 
@@ -39,9 +46,7 @@ public enum ServerRejection: Error, Equatable, Sendable {
         case .headTimeout: "The header section took too long."
         case .bodyTimeout: "The body took too long."
         case .tooManyBytesHeld(let maximum): "The requests being read and answered hold the limit of \(maximum) bytes."
-        case .bodyTooLargeToHold(let maximum):
-            "The body takes more memory than the limit of \(maximum) bytes for all requests together."
-        case .disconnected: "The client closed the connection."
+        case .disconnected: "The connection ended before the request was complete."
         case .drainTimeout: "The server ended before there was an answer."
         }
     }
@@ -49,7 +54,7 @@ public enum ServerRejection: Error, Equatable, Sendable {
     /// What the records call it.
     public var reason: String {
         switch self {
-        case .malformed(.bodyTooLarge), .bodyTooLargeToHold: "too_large"
+        case .malformed(.bodyTooLarge): "too_large"
         case .malformed(let error): recordWord(error.status.reasonPhrase)
         case .plainText: "plain_text"
         case .headTimeout: "head_timeout"
@@ -82,7 +87,8 @@ public struct RequestRecord: Sendable {
     public var keyName: String?
     /// The field `traceparent`, whatever it holds.
     public var traceParent: String?
-    /// Units: bytes. Of the request's body as far as it was read to be answered, and of the answer's as it was sent.
+    /// Units: bytes. Of the request's body as far as it was read, but for what was dropped of one that was answered from
+    /// its head alone; and of the answer's as it was sent.
     public var bodyBytes = 0
     public var answerBytes = 0
     /// The response's.

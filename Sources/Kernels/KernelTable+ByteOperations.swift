@@ -38,13 +38,6 @@ extension PackedByteMatrix {
             fetches_ahead: fetchesAhead ? 1 : 0, next: following(group))
     }
 
-    /// What lies behind the panels of `group`, if anything.
-    @inline(__always)
-    private func following(_ group: (first: Int, vectors: Int)?) -> UnsafeRawPointer? {
-        guard let group, group.first + group.vectors < vectors else { return nil }
-        return panel(startingAt: group.first + group.vectors)
-    }
-
     /// Rows of a picture into columns for a depthwise convolution, for the columns of `group`.
     ///
     /// Row y's pixels start at `a + y · rowPitch`, `pixelStep` bytes apart; they go to `rows[y]`, vector v of the

@@ -74,13 +74,6 @@ extension PackedMatrix {
         table.pointer.pointee.f32_gemm(&arguments)
     }
 
-    /// What lies behind the panels of `group`, if anything.
-    @inline(__always)
-    private func following(_ group: (first: Int, vectors: Int)?) -> UnsafeRawPointer? {
-        guard let group, group.first + group.vectors < vectors else { return nil }
-        return UnsafeRawPointer(panel(startingAt: group.first + group.vectors))
-    }
-
     /// Whether the upper half of the last vector of `group` holds no column.
     @inline(__always)
     func endsInHalf(_ group: (first: Int, vectors: Int)?) -> Bool {

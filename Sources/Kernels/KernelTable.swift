@@ -7,7 +7,7 @@ public struct KernelTable: @unchecked Sendable {  // points to constants of the 
     /// The C table in floating point: function pointers that take their arguments by struct.
     public let pointer: UnsafePointer<kernel_table>
     /// The C table in bytes.
-    let bytes: UnsafePointer<u8_kernel_table>
+    private(set) var bytes: UnsafePointer<u8_kernel_table>
 
     /// Units: floats.
     public var vectorWidth: Int { pointer.pointee.vector_width }
@@ -34,14 +34,19 @@ public struct KernelTable: @unchecked Sendable {  // points to constants of the 
         return table
     }
 
-    /// Whether products fetch weights of so many bytes ahead of their use: where a core waits long for what is not in its
+    /// Products fetch weights of more than so many bytes ahead of their use: where a core waits long for what is not in its
     /// second-level cache, and unless they are so few that they stay in it.
-    func fetchesAhead(_ bytes: Int) -> Bool { kernel_fetches_ahead() != 0 && bytes > 32 << 10 }
+    var mostBytesNotFetchedAhead = kernel_fetches_ahead() != 0 ? 32 << 10 : Int.max
+
+    /// Whether products fetch weights of so many bytes ahead of their use.
+    func fetchesAhead(_ bytes: Int) -> Bool { bytes > mostBytesNotFetchedAhead }
 
     /// The table whose products in bytes are the fastest where a dot product has `depth` bytes.
     func forByteProducts(depth: Int) -> KernelTable {
         guard let shallow = bytes.pointee.shallow, depth < bytes.pointee.least_depth else { return self }
-        return KernelTable(isa: isa, pointer: pointer, bytes: shallow)
+        var table = self
+        table.bytes = shallow
+        return table
     }
 
     /// Columns of a block of what depthwise convolutions in bytes write, four channels at a time: 4, or 1 where they

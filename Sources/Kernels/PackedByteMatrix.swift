@@ -41,7 +41,7 @@ public struct ByteEpilogue {
 ///
 /// Layout: panels of the table's choice, each the header's vectors, then `[taps][groups of 4 inputs][columns][4]`;
 /// columns and inputs past the last are zero.
-public final class PackedByteMatrix: @unchecked Sendable {  // immutable after init
+public final class PackedByteMatrix: PackedPanels, @unchecked Sendable {  // immutable after init
     public let table: KernelTable
     /// Output channels.
     public let columns: Int
@@ -96,9 +96,8 @@ public final class PackedByteMatrix: @unchecked Sendable {  // immutable after i
     /// Of the packed weights.
     public var bytes: Int { 4 * storage.count }
 
-    func panel(startingAt firstVector: Int) -> UnsafeRawPointer {
-        UnsafeRawPointer(
-            storage.pointer + firstVector * table.vectorWidth * (Int(U8_PANEL_HEADER) + taps * groups))
+    func panel(startingAt firstVector: Int) -> UnsafePointer<UInt32> {
+        UnsafePointer(storage.pointer + firstVector * table.vectorWidth * (Int(U8_PANEL_HEADER) + taps * groups))
     }
 
     /// The weights of one output in real units of what the product gives for a step of the input, `[taps][4 · groups]`:
@@ -111,7 +110,7 @@ public final class PackedByteMatrix: @unchecked Sendable {  // immutable after i
             guard (first..<first + panelVectors).contains(column / lanes) else { return }
             let size = panelVectors * lanes
             let lane = column - first * lanes
-            let header = panel(startingAt: first).assumingMemoryBound(to: UInt32.self)
+            let header = panel(startingAt: first)
             let scale = Float(bitPattern: header[size + lane])
             let bytes = UnsafeRawPointer(header + Int(U8_PANEL_HEADER) * size).assumingMemoryBound(to: Int8.self)
             weights = (0..<taps * groups * 4).map { scale * Float(bytes[($0 / 4 * size + lane) * 4 + $0 % 4]) }

@@ -4,7 +4,7 @@ import Tensors
 /// Weights and bias of a dense layer in the order in which `f32_gemm` reads them.
 ///
 /// Layout: panels of the table's choice, each `bias[NR]`, then `[depth][NR]`; columns past the last are zero.
-public final class PackedMatrix: @unchecked Sendable {  // immutable after init
+public final class PackedMatrix: PackedPanels, @unchecked Sendable {  // immutable after init
     public let table: KernelTable
     /// Output channels.
     public let columns: Int
@@ -88,19 +88,6 @@ public final class PackedMatrix: @unchecked Sendable {  // immutable after init
         var panels: [(first: Int, vectors: Int)] = []
         table.forEachPanel(of: vectors, widest: tile.panelVectors) { panels.append(($0, $1)) }
         return panels.groups(atMost: count)
-    }
-}
-
-extension [(first: Int, vectors: Int)] {
-    /// Joins panels that follow one another into at most `count` groups: `(first, vectors)` each.
-    func groups(atMost count: Int) -> [(first: Int, vectors: Int)] {
-        let groupCount = Swift.max(1, Swift.min(count, self.count))
-        return (0..<groupCount).map { i in
-            let range = (i * self.count / groupCount)..<((i + 1) * self.count / groupCount)
-            let first = self[range.lowerBound].first
-            let last = self[range.upperBound - 1]
-            return (first, last.first + last.vectors - first)
-        }
     }
 }
 

@@ -5,6 +5,8 @@ struct ClassificationWriter {
     let format: ClassifyCommand.Format
     /// By class.
     let labels: [String]
+    /// Whether a terminal shows it. Elsewhere names and labels in CSV are data as they are.
+    var isShown = StandardStream.output.isTerminal
 
     /// What comes before the first image.
     var head: String { format == .csv ? "file,width,height,rank,index,label,probability\n" : "" }
@@ -21,17 +23,16 @@ struct ClassificationWriter {
                         Line.Prediction(index: $0.index, label: labels[$0.index], probability: $0.probability)
                     }))
         case .csv:
-            let start = "\(Self.quoted(file)),\(image.width),\(image.height)"
+            let start = "\(field(file)),\(image.width),\(image.height)"
             return image.predictions.enumerated().map { rank, prediction in
-                "\(start),\(rank + 1),\(prediction.index),\(Self.quoted(labels[prediction.index])),"
+                "\(start),\(rank + 1),\(prediction.index),\(field(labels[prediction.index])),"
                     + "\(prediction.probability)\n"
             }.joined()
         }
     }
 
-    /// Names and labels in CSV are data as they are, where no terminal shows them.
     func write(_ text: String) throws(StreamError) {
-        let isData = format == .csv && !StandardStream.output.isTerminal
+        let isData = format == .csv && !isShown
         try isData ? StandardStream.output.writeExactly(text) : StandardStream.output.write(text)
     }
 
@@ -56,9 +57,18 @@ struct ClassificationWriter {
         return "\(LogValue.escaped(file))  \(image.width)×\(image.height)\n" + table.text
     }
 
+    /// A field of CSV; on a terminal none begins a line.
+    private func field(_ text: String) -> String { Self.quoted(isShown ? LogValue.escaped(text) : text) }
+
     /// Source: RFC 4180, section 2.
     static func quoted(_ text: String) -> String {
-        guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
-        return "\"" + text.replacing("\"", with: "\"\"") + "\""
+        // Scalars, as readers see them: a character may be a comma with an accent on it.
+        guard text.unicodeScalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return text }
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            if scalar == "\"" { quoted.unicodeScalars.append(scalar) }
+            quoted.unicodeScalars.append(scalar)
+        }
+        return quoted + "\""
     }
 }

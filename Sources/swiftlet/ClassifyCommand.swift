@@ -49,7 +49,7 @@ struct ClassifyCommand: ParsableCommand {
             switch result {
             case .success(let image):
                 let text = try writer.text(file: sources[index].name, image)
-                if StandardStream.output.isTerminal { try progress.clear() }
+                if writer.isShown { try progress.clear() }
                 try writer.write(text)
             case .failure(let failure):
                 failures += 1

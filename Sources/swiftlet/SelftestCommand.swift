@@ -63,7 +63,8 @@ struct SelftestCommand: ParsableCommand {
         try golden.write(to: test.goldenPath)
         for image in golden.images {
             let first = image.predictions[0]
-            try StandardStream.output.write("\(image.name): \(first.index) \(test.label(first.index))\n")
+            let line = "\(image.name): \(first.index) \(test.label(first.index))"
+            try StandardStream.output.write("\(LogValue.escaped(line))\n")
         }
     }
 }

@@ -65,7 +65,7 @@ struct SelftestReport: Encodable {
     var text: String {
         var text =
             "\(model), version \(version), \(precision) on \(isa): loaded in \(NumberText.fixed(loadMs, 1)) ms\n"
-        for fault in faults { text += "WRONG  \(fault)\n" }
+        for fault in faults { text += "WRONG  \(LogValue.escaped(fault))\n" }
         if !images.isEmpty {
             var table = TextTable([
                 ("", .left), ("IMAGE", .left), ("EXPECTED", .left), ("FOUND", .left), ("LOGITS OFF", .right),

@@ -27,7 +27,7 @@ struct ConfigurationOptions: ParsableArguments {
     var config: String?
 
     /// The settings in force; warnings go to standard error.
-    /// - Throws: `ValidationError` for a wrong flag, `SettingsError` for anything else that is wrong.
+    /// - Throws: `ValidationError` for wrong flags, `SettingsError` where anything else is wrong.
     func settings(_ groups: any SettingsOptions..., tellsWarnings: Bool = true) throws -> Settings {
         var flags: [String: String] = [:]
         for group in groups { flags.merge(group.flags) { $1 } }
@@ -40,10 +40,14 @@ struct ConfigurationOptions: ParsableArguments {
         } catch { throw Self.usageError(error) }
     }
 
-    /// A wrong flag is wrong usage, which has an exit code of its own.
+    /// A wrong flag is wrong usage, which has an exit code of its own, where nothing else is wrong.
     private static func usageError(_ error: SettingsError) -> any Error {
-        guard case .invalidValue(_, let value, .flag(let flag), let allowed) = error else { return error }
-        return ValidationError("\(flag) is \(value), but must be \(allowed).")
+        var sentences: [String] = []
+        for fault in error.faults {
+            guard case .invalidValue(_, let value, .flag(let flag), let allowed) = fault else { return error }
+            sentences.append("\(flag) is \(value), but must be \(allowed).")
+        }
+        return ValidationError(sentences.joined(separator: "\n"))
     }
 
     /// The path of the running program.

@@ -44,6 +44,8 @@ struct Swiftlet: ParsableCommand {
                     text
                     .replacing("Usage: \(name)", with: "Usage: swiftlet \(name)")
                     .replacing("'\(name) --help'", with: "'swiftlet \(name) --help'")
+            } else if let error = error as? SettingsError {
+                text = error.faults.map { LogValue.escaped(command.fullMessage(for: $0)) }.joined(separator: "\n")
             } else {
                 // A sentence, which may quote others.
                 text = LogValue.escaped(text)

@@ -215,6 +215,9 @@ struct RefusalTests {
         let page = try test.metrics()
         #expect(page.rejections("too_large") == 1 && page.requests("/v1/classify", 413) == 1)
         #expect(try test.classify([UInt8](repeating: 0, count: 4096)).status == 415)
+        // A route's own limit counts as the server's does.
+        #expect(try test.exchange("GET", "/livez", fields: [("Transfer-Encoding", "chunked")]).status == 413)
+        #expect(try test.metrics().rejections("too_large") == 2)
     }
 
     @Test(

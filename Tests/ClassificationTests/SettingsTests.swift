@@ -143,6 +143,63 @@ struct SettingsTests {
         for word in fault.words { #expect(complaint.contains(word), "\(complaint)") }
     }
 
+    @Test func everyMistakeIsToldAtOnceWithItsPlace() throws {
+        let config = """
+            {
+              "prot": 1,
+              "topK": 0,
+              "logLevel": "loud", "maxScans": 3,
+              "isa": "vax",
+              "trustedProxies": ["10.1.0.0/8", "::1", "proxy"],
+              "maxScans": 4,
+              "modelVersions": ["none"],
+              "adminAddress": "9090",
+              "otlpEndpoint": "collector",
+              "corsAllowedOrigins": ["a"],
+              "nothing": {}
+            }
+            """
+        let complaint = try #require(
+            complaint {
+                try load(
+                    flags: ["threads": "many", "backlog": "0"], environment: ["SWIFTLET_MAX_PIXELS": "x"],
+                    config: config)
+            })
+        let expected = [
+            "'maxPixels' is 'x' (environment SWIFTLET_MAX_PIXELS)", "config.json, line 2: there is no setting 'prot'",
+            "'topK' is 0 (file config.json, line 3)", "'logLevel' is 'loud' (file config.json, line 4)",
+            "config.json, line 7: not a JSON object of settings: 'maxScans' is there twice",
+            "config.json, line 12: there is no setting 'nothing'", "'backlog' is 0 (flag --backlog)",
+            "'threads' is 'many' (flag --threads)", "'isa' is 'vax' (file config.json, line 5)",
+            "'adminAddress' is '9090' (file config.json, line 9)",
+            "'corsAllowedOrigins' is 'a' (file config.json, line 11)",
+            "'trustedProxies' is '10.1.0.0/8' (file config.json, line 6)",
+            "'trustedProxies' is 'proxy' (file config.json, line 6)",
+            "'otlpEndpoint' is 'collector' (file config.json, line 10)",
+            "'modelVersions' is 'none' (file config.json, line 8)",
+        ]
+        let lines = complaint.split(separator: "\n")
+        #expect(lines.count == expected.count)
+        for (line, beginning) in zip(lines, expected) { #expect(line.hasPrefix(beginning), "\(line)") }
+    }
+
+    /// What is wrong elsewhere is told though the file cannot be read.
+    @Test func aBrokenFileHidesNoWrongVariable() throws {
+        let complaint = try #require(complaint { try load(environment: ["SWIFTLET_PORT": "x"], config: "{") })
+        let lines = complaint.split(separator: "\n")
+        #expect(lines.count == 2 && lines[0].contains("SWIFTLET_PORT") && lines[1].contains("config.json, line 1"))
+    }
+
+    @Test func whatNeedsACertificateIsToldAtOnceWithItsPlace() throws {
+        let settings = try load(
+            flags: ["tlsKey": "k"], config: "{\n\"tlsClientCa\": \"c\",\n\"adminTls\": \"on\"}")
+        #expect(
+            throws: ServiceStartError.conflictingSettings(
+                "'tlsKey' is k (flag --tls-key), 'tlsClientCa' is c (file config.json, line 2), "
+                    + "'adminTls' is on (file config.json, line 3), but there is no 'tlsCertificate'")
+        ) { try settings.tlsConfiguration() }
+    }
+
     @Test func aFileThatIsNamedMustBeThere() {
         let complaint = complaint { try Settings.load(configPath: "missing.json", directory: directory.path) }
         #expect(complaint?.contains("missing.json") == true)

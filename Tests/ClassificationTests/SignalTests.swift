@@ -54,13 +54,30 @@ struct SignalTests {
                 "access log not reopened, it goes on where it was", "keys not reloaded, the old ones stay in force",
                 "models not reloaded, or not all; what was loaded stays",
             ]
-            // The second time, too.
-            for _ in 0..<2 { guard hangUp(expecting: failures) else { exit(3) } }
-            exit(test.versions() == [1] ? 0 : 4)
+            // The second time, too, and each by one line that says it is an error.
+            for _ in 0..<2 {
+                let before = test.log.complaints.count
+                guard hangUp(expecting: failures) else { exit(3) }
+                let said = test.log.complaints.dropFirst(before).sorted()
+                guard said == (failures.dropLast() + ["cannot look for models"]).sorted() else { exit(5) }
+            }
+            guard test.versions() == [1] else { exit(4) }
+            // Of each version that cannot be loaded.
+            try test.write(TestModel())
+            try test.write(TestModel(version: 2))
+            try test.directory.write("{".utf8, to: "models/lite/2/model.json")
+            try directory.write("\(NewAPIKey(name: "a", rights: [.inference]).line)\n".utf8, to: "keys")
+            guard rmdir("\(directory.path)/access.log") == 0 else { exit(6) }
+            let before = test.log.complaints.count
+            let reloaded = [
+                "access log reopened", "keys reloaded", "models not reloaded, or not all; what was loaded stays",
+            ]
+            guard hangUp(expecting: reloaded) else { exit(7) }
+            exit(test.log.complaints.dropFirst(before) == ["cannot load model"] ? 0 : 8)
         }
     }
 
-    /// One request that no worker has come to, and one whose body is still to come.
+    /// One request that no worker has come to with one that waits behind it, and one whose body is still to come.
     @Test func aDrainThatRunsOutOfTimeTellsTheAccessLogWhatIsLost() async throws {
         let result = await #expect(
             processExitsWith: .exitCode(1), observing: [\.standardOutputContent, \.standardErrorContent]
@@ -75,7 +92,12 @@ struct SignalTests {
             process.handleSignals()
             let gate = test.service.closeGate()
             let (waiting, sending) = (try test.client(), try test.client())
-            try waiting.send("POST", "/v1/classify", fields: [("X-Request-Id", "waits")], body: Upload.jpeg("420"))
+            let image = try Upload.jpeg("420")
+            let head =
+                "POST /v1/classify HTTP/1.1\r\nHost: a\r\nX-Request-Id: waits\r\n"
+                + "Content-Length: \(image.count)\r\n\r\n"
+            let behind = "GET /v1/models HTTP/1.1\r\nHost: a\r\nX-Request-Id: behind\r\n\r\n"
+            try waiting.send(Array(head.utf8) + image + Array(behind.utf8))
             try sending.send(
                 "POST /v1/embed HTTP/1.1\r\nHost: a\r\nX-Request-Id: sends\r\nContent-Length: 9\r\n"
                     + "Expect: 100-continue\r\n\r\n")
@@ -85,13 +107,13 @@ struct SignalTests {
         }
         let text = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
         let lines = text.split(separator: "\n").filter { $0.hasPrefix("{\"time\"") }
-        #expect(lines.count == 2, "\(text)")
-        for (id, route) in [("waits", "/v1/classify"), ("sends", "/v1/embed")] {
+        #expect(lines.count == 3, "\(text)")
+        for (id, route) in [("waits", "/v1/classify"), ("behind", "/v1/models"), ("sends", "/v1/embed")] {
             let line = try #require(lines.first { $0.contains("\"request_id\":\"\(id)\"") })
             #expect(line.contains("\"status\":499,\"reason\":\"drain_timeout\"") && line.contains("\"\(route)\""))
         }
         let said = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
-        #expect(said.contains("drain not finished after 1 s: 2 requests in flight are lost"))
+        #expect(said.contains("drain not finished after 1 s: 3 requests in flight are lost"))
     }
 
     @Test func theSupervisorHearsOfReadinessReloadSignsOfLifeAndTheEnd() async {

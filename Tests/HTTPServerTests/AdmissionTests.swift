@@ -153,6 +153,19 @@ struct AdmissionTests {
         #expect(try small.receive().text == "hello")
     }
 
+    /// As a body beyond the server's own limit is.
+    @Test(arguments: ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+    func countsABodyBeyondTheRoutesLimit(framing: String) throws {
+        let test = try TestServer()
+        defer { test.stop() }
+        let client = try test.client()
+        try client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\(framing)\r\n\r\n")
+        #expect(try client.receive().status == 413)
+        #expect(test.rejected.wait() == .malformed(.bodyTooLarge(maximum: Router.maximumUnusedBytes)))
+        let record = try #require(test.finished.wait())
+        #expect(record.status == 413 && record.reason == "too_large" && record.route == "/hello")
+    }
+
     @Test func whoIsRefusedAndGoesOnSendingHoldsUpNoDrain() throws {
         let test = try TestServer()
         let client = try test.client()

@@ -169,7 +169,10 @@ struct ConnectionStateTests {
         for part in ["GET /", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab"] {
             var driver = Driver()
             _ = driver.receive(part)
-            #expect(targets(driver.receiveEnd()) == ["refuse 400"])
+            #expect(driver.receiveEnd() == [.refuse(.disconnected)])
+            #expect(!driver.answer("incomplete").keepsAlive)
+            #expect(driver.send() == "incomplete")
+            #expect(targets(driver.settle()) == ["close"])
         }
         var idle = Driver()
         #expect(targets(idle.receiveEnd()) == ["close"])
@@ -200,6 +203,48 @@ struct ConnectionStateTests {
             _ = slow.receive("x")
         }
         #expect(targets(slow.advance(seconds: 5)) == ["refuse 408"])
+    }
+
+    @Test func knowsHowMuchWasReadOfABodyThatIsGivenUp() {
+        let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let ways: [(bytes: String, count: Int, ending: (inout Driver) -> [ConnectionAction])] = [
+            ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabcd", 4, { $0.receiveEnd() }),
+            ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc", 3, { $0.advance(seconds: 10) }),
+            (chunked + "5\r\nabcde\r\n", 5, { $0.receive("x\r\n") }),
+            (chunked + "5\r\nabcde\r\n", 5, { $0.receive("fffffff\r\n") }),
+            (chunked + "5\r\nab", 2, { driver in driver.state.holdsTooMuch().map { [$0] } ?? [] }),
+            ("GET / HTTP/1.1\r\nHo", 0, { $0.receiveEnd() }),
+        ]
+        for way in ways {
+            var driver = Driver()
+            #expect(driver.receive(way.bytes).isEmpty)
+            guard case .refuse? = way.ending(&driver).first else {
+                Issue.record("not refused: \(way.bytes)")
+                continue
+            }
+            #expect(driver.state.bodyBytesRead == way.count, "\(way.bytes)")
+        }
+    }
+
+    @Test func knowsWhatWaitsBehindARequest() {
+        let body = "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+        func waiting(_ text: String, _ change: (inout Driver) -> Void = { _ in }) -> [String] {
+            var driver = Driver { $0.maximumOutputBytes = 10 }
+            _ = driver.receive(text)
+            change(&driver)
+            return driver.state.waitingRequests.map { "\($0.head.target) \($0.bodyBytes)" }
+        }
+        #expect(waiting(get).isEmpty)
+        let part = "POST /4 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na"
+        #expect(waiting(get + body + get + part) == ["/2 3", "/1 0", "/4 1"])
+        // Of a head that has not come as a whole the target may be known.
+        #expect(waiting(get + "GET /3") == [" 0"])
+        #expect(waiting(get + "GET /3 HTTP/1.1\r\nHo") == ["/3 0"])
+        #expect(waiting(get + body + "nonsense\r\n\r\n" + get) == ["/2 3", " 0"])
+        // What has begun to be read is not behind another.
+        #expect(waiting("GET /1").isEmpty)
+        // Until the client reads its answers.
+        #expect(waiting(get + body) { _ = $0.answer("0123456789") } == ["/2 3"])
     }
 
     @Test func idleConnectionsCloseAndBusyOnesDoNot() {

@@ -40,19 +40,32 @@ extension ServerTests {
         #expect(try client?.receivesEnd() != false)
     }
 
-    /// A client that is cut off while it sends has left, as one that waits for its answer has.
-    @Test func countsWhoIsCutOffInTheMiddleOfARequest() throws {
+    enum Ending: CaseIterable { case reset, closed, halfClosed }
+
+    /// A client that is cut off while it sends has left, as one that waits for its answer has, whichever way its end
+    /// comes. One that still reads is told.
+    @Test(arguments: Ending.allCases) func countsWhoLeavesInTheMiddleOfARequest(by ending: Ending) throws {
         let test = try TestServer()
         defer { test.stop() }
         do {
             let client = try test.client()
-            client.resetAtEnd()
+            if ending == .reset { client.resetAtEnd() }
             try client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
             #expect(try client.receive().status == 100)
+            // A reset may destroy what has not been read.
+            if ending != .reset { try client.send("abcd") }
+            if ending == .halfClosed {
+                client.finishSending()
+                let answer = try client.receive()
+                #expect(answer.status == 400 && answer["connection"] == "close")
+                #expect(answer.text.contains("The connection ended before the request was complete."))
+                #expect(try client.receivesEnd())
+            }
         }
         #expect(test.rejected.wait() == .disconnected)
         let record = try #require(test.finished.wait())
         #expect(record.status == 499 && record.reason == "disconnected" && record.route == "/echo")
+        #expect(record.bodyBytes == (ending == .reset ? 0 : 4))
         #expect(test.closed.wait() != nil)
     }
 

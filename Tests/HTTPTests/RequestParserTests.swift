@@ -5,9 +5,11 @@ import Testing
 @testable import HTTP
 
 struct RequestParserTests {
+    private struct NotRead: Error {}
+
     private func only(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> ParsedRequest {
         guard case .requests(let requests) = DecoderVerifier.verify(text, sourceLocation: sourceLocation) else {
-            throw HTTPParseError.incompleteMessage
+            throw NotRead()
         }
         try #require(requests.count == 1, sourceLocation: sourceLocation)
         return requests[0]
@@ -118,6 +120,52 @@ struct RequestParserTests {
             let pieces = DecoderVerifier.read(bytes, configuration: .init()) { Int.random(in: 1...9, using: &random) }
             #expect(whole == pieces, "seed \(seed): \(String(decoding: bytes, as: UTF8.self))")
         }
+    }
+
+    @Test func aBodyInSmallChunksIsNotCopiedForEach() {
+        var parser = RequestParser()
+        var capacities: Set<Int> = []
+        func read(_ text: String) {
+            var offset = 0
+            Array(text.utf8).withUnsafeBufferPointer { bytes in
+                while case .head = parser.read(bytes, from: &offset) {}
+            }
+            capacities.insert(parser.body.capacity)
+        }
+        read("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        let chunk = "800\r\n" + String(repeating: "x", count: 2048) + "\r\n"
+        for _ in 0..<2048 { read(chunk) }
+        #expect(parser.body.count == 4 << 20 && parser.bodyBytesRead == 4 << 20)
+        #expect(capacities.count < 30, "\(capacities.sorted())")
+    }
+
+    @Test(arguments: [nil, 4096, 3] as [Int?]) func theLongestBodyTakesNoMoreMemoryThanItsLength(chunk: Int?) {
+        var configuration = RequestParser.Configuration()
+        configuration.maximumBodyBytes = 300_000
+        var parser = RequestParser(configuration: configuration)
+        let framing = chunk == nil ? "Content-Length: 300000" : "Transfer-Encoding: chunked"
+        var text = "POST / HTTP/1.1\r\nHost: a\r\n\(framing)\r\n\r\n"
+        var left = 300_000
+        while left > 0 {
+            let count = min(left, chunk ?? left)
+            let data = String(repeating: "x", count: count)
+            text += chunk == nil ? data : String(count, radix: 16) + "\r\n\(data)\r\n"
+            left -= count
+        }
+        if chunk != nil { text += "0\r\n\r\n" }
+        let bytes = Array(text.utf8)
+        for start in stride(from: 0, to: bytes.count, by: 10_000) {
+            var (offset, last) = (0, RequestParser.Progress.head)
+            bytes[start..<min(start + 10_000, bytes.count)].withUnsafeBufferPointer { piece in
+                while case .head = last { last = parser.read(piece, from: &offset) }
+            }
+            // A page more at the most, which is the allocator's.
+            #expect(parser.bodyMemoryBytes <= 300_000 && parser.body.capacity < 304_200)
+            guard case .complete(let request) = last else { continue }
+            #expect(request.body.count == 300_000 && parser.memoryBytes(of: request.body) == 300_000)
+            return
+        }
+        Issue.record("not read")
     }
 
     @Test func reservesLittleForABodyThatIsOnlyPromised() throws {

@@ -7,7 +7,7 @@ import Testing
 /// Kernels in bytes against plain loops, bit for bit, for every instruction set.
 struct ByteKernelTests {
     /// To be deallocated: the rows keep no more than the pointer.
-    private static func offsets(_ count: Int, step: Int, stretch: Int = 0) -> UnsafePointer<UInt32> {
+    static func offsets(_ count: Int, step: Int, stretch: Int = 0) -> UnsafePointer<UInt32> {
         let offsets = UnsafeMutablePointer<UInt32>.allocate(capacity: count)
         for index in 0..<count {
             let gaps = stretch == 0 ? 0 : index / stretch
@@ -17,7 +17,7 @@ struct ByteKernelTests {
     }
 
     /// Bytes that end right before an unreadable page.
-    private static func guarded(_ bytes: [UInt8]) -> (memory: GuardedFloats, start: UnsafeMutablePointer<UInt8>) {
+    static func guarded(_ bytes: [UInt8]) -> (memory: GuardedFloats, start: UnsafeMutablePointer<UInt8>) {
         let memory = GuardedFloats(count: (bytes.count + 3) / 4, repeating: 0)
         let end = UnsafeMutableRawPointer(memory.pointer + memory.count).assumingMemoryBound(to: UInt8.self)
         let start = end - (bytes.count + 3) / 4 * 4
@@ -25,19 +25,19 @@ struct ByteKernelTests {
         return (memory, start)
     }
 
-    private static func bytes(_ count: Int, _ random: inout SplitMix64) -> [UInt8] {
+    static func bytes(_ count: Int, _ random: inout SplitMix64) -> [UInt8] {
         (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 
     /// Any two of them obey |w| + |w'| ≤ 128, and some are as large as that allows.
-    private static func weights(_ count: Int, _ random: inout SplitMix64) -> [Int8] {
+    static func weights(_ count: Int, _ random: inout SplitMix64) -> [Int8] {
         (0..<count).map { i in
             if i % 7 == 0 { return Bool.random(using: &random) ? 64 : -64 }
             return Int8.random(in: -64...64, using: &random)
         }
     }
 
-    private static func epilogue(
+    static func epilogue(
         _ columns: Int, _ activation: KernelActivation, residual: Bool, _ random: inout SplitMix64
     ) -> ByteEpilogue {
         func values(_ range: ClosedRange<Float>) -> [Float] {

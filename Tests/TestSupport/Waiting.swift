@@ -32,6 +32,9 @@ public final class Signal<Value: Sendable>: Sendable {
         semaphore.signal()
     }
 
+    /// Whether there is a value that has not been waited for.
+    public var hasCome: Bool { values.withLock { !$0.isEmpty } }
+
     /// The next value in the order sent, or nil when none comes.
     public func wait() -> Value? {
         guard semaphore.wait(timeout: .now() + 10) == .success else { return nil }

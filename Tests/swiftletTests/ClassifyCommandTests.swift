@@ -136,7 +136,7 @@ struct ClassifyCommandTests {
 
     /// CSV is data, of which nothing is changed; on a terminal it is text.
     @Test(arguments: ["table", "csv"]) func namesOfFilesDriveNoTerminal(_ format: String) throws {
-        let name = "a\u{1B}[2J\u{9B}.jpg"
+        let name = "a\u{1B}[2J\u{9B},\nb.jpg"
         try directory.write(Fixtures.bytes("jpeg/420.jpg"), to: name)
         let file = try classify("--format", format, name)
         #expect(file.status == 0 && file.output.contains(name) == (format == "csv"), "\(file.output.debugDescription)")
@@ -145,7 +145,8 @@ struct ClassifyCommandTests {
             ["classify", "--models", Self.models, "--format", format, name], standardOutput: terminal.path,
             directory: directory)
         let shown = terminal.text()
-        #expect(run.status == 0 && shown.contains(#"a\u001b[2J\u009b.jpg"#), "\(shown.debugDescription)")
+        // No name begins a line.
+        #expect(run.status == 0 && shown.contains(#"a\u001b[2J\u009b,\nb.jpg"#), "\(shown.debugDescription)")
         #expect(!shown.unicodeScalars.contains { LogValue.isUnsafe($0) && !"\r\n".unicodeScalars.contains($0) })
     }
 

@@ -64,6 +64,29 @@ struct ConfigCommandTests {
         #expect(run.errors.contains("'maxPixel'"))
     }
 
+    /// A line each, which no value of the file begins.
+    @Test func aFileWithSeveralMistakesIsToldInOneRun() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("{\"maxPixel\": 2,\n\"port\": 70000,\n\"isa\": \"a\\nb\"}".utf8, to: "config.json")
+        let run = try CommandRun("config", "--threads", "x", directory: directory)
+        #expect(run.status == 1 && run.output.isEmpty)
+        let lines = run.errors.split(separator: "\n")
+        #expect(lines.count == 4 && lines.allSatisfy { $0.hasPrefix("Error: ") }, "\(run.errors)")
+        for (line, words) in zip(
+            lines,
+            [
+                "config.json, line 1: there is no setting 'maxPixel'", "'port' is 70000 (file config.json, line 2)",
+                "'threads' is 'x' (flag --threads)", #"'isa' is 'a\nb' (file config.json, line 3)"#,
+            ])
+        { #expect(line.contains(words), "\(line)") }
+    }
+
+    @Test func wrongFlagsAloneAreWrongUsage() throws {
+        let run = try CommandRun("config", "--threads", "x", "--port", "70000")
+        #expect(run.status == 64 && run.output.isEmpty)
+        #expect(run.errors.contains("--port is 70000") && run.errors.contains("--threads is 'x'"), "\(run.errors)")
+    }
+
     @Test func warningsGoToStandardError() throws {
         let run = try CommandRun("config", environment: ["SWIFTLET_PORT": "tcp://1.2.3.4:5", "SWIFTLET_NOTHING": "1"])
         #expect(run.status == 0)

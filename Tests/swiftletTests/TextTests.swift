@@ -1,5 +1,6 @@
 import Classification
 import FoundationEssentials
+import Inference
 import Testing
 
 @testable import swiftlet
@@ -49,6 +50,25 @@ struct TextTests {
         #expect(ClassificationWriter.quoted("plain label") == "plain label")
         #expect(ClassificationWriter.quoted("a,b") == "\"a,b\"")
         #expect(ClassificationWriter.quoted("a\"b\n") == "\"a\"\"b\n\"")
+        #expect(ClassificationWriter.quoted("a\rb") == "\"a\rb\"")
+        // One character for people, two for whoever reads the file.
+        #expect(ClassificationWriter.quoted("a,\u{301}b") == "\"a,\u{301}b\"")
+        #expect(ClassificationWriter.quoted("a\"\u{301}b") == "\"a\"\"\u{301}b\"")
+    }
+
+    /// The same label as data and on a terminal.
+    @Test func labelsBeginNoLineOfATerminal() throws {
+        let image = ClassifiedImage(
+            width: 2, height: 3, predictions: [Prediction(index: 0, probability: 0.5)])
+        func text(_ format: ClassifyCommand.Format, isShown: Bool) throws -> String {
+            try ClassificationWriter(format: format, labels: ["a,\n\u{1B}\u{2028}b"], isShown: isShown)
+                .text(file: "f\n.jpg", image)
+        }
+        #expect(try text(.csv, isShown: false) == "\"f\n.jpg\",2,3,1,0,\"a,\n\u{1B}\u{2028}b\",0.5\n")
+        #expect(try text(.csv, isShown: true) == #"f\n.jpg,2,3,1,0,"a,\n\u001b\u2028b",0.5"# + "\n")
+        #expect(try text(.table, isShown: true).hasPrefix(#"f\n.jpg  2×3"# + "\n"))
+        #expect(try text(.table, isShown: true).split(separator: "\n").count == 2)
+        #expect(try text(.json, isShown: true).split(separator: "\n").count == 1)
     }
 
     @Test func theProgressBarFills() {

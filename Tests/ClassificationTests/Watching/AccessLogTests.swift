@@ -97,6 +97,22 @@ struct AccessLogTests {
             ])
     }
 
+    /// An end of the client's side in the middle of its request is its leaving; one that still reads is told so.
+    @Test func aClientThatLeavesWhileItSendsHasALineWithWhatCameOfIt() throws {
+        let test = try TestService { $0.accessLog = path }
+        let client = try test.client()
+        try client.send("POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+        try client.send([UInt8](repeating: 0, count: 77))
+        client.finishSending()
+        #expect(try client.receive().status == 400)
+        let page = try test.metrics()
+        #expect(page.rejections("disconnected") == 1)
+        #expect(page.requests("/v1/classify", 499) == 1 && page.requests("/v1/classify", 400) == 0)
+        test.stop()
+        let line = try #require(try lines().first)
+        #expect(line.status == 499 && line.reason == "disconnected" && line.bytes_in == 77)
+    }
+
     @Test func goesOnWithTheClientsTrace() throws {
         let test = try TestService { $0.accessLog = path }
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736"

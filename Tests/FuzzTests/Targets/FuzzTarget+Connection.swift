@@ -56,8 +56,8 @@ private struct ConnectionRun {
             return "found \(dispatched.count) requests, and not the \(requests.count) that there are"
         }
         if last != nil { return refusal == nil ? nil : "refused what follows the last request" }
-        let error = expected.isUnfinished ? HTTPParseError.incompleteMessage : expected.error
-        return refusal == error.map(ServerRejection.malformed) ? nil : "refused for \(refusal.debugDescription)"
+        let rejection = expected.isUnfinished ? .disconnected : expected.error.map(ServerRejection.malformed)
+        return refusal == rejection ? nil : "refused for \(refusal.debugDescription)"
     }
 
     /// Whether the client ended its side before its requests were answered: it is taken to be gone, and what else it has

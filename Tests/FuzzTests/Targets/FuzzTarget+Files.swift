@@ -53,10 +53,13 @@ extension FuzzTarget {
     /// A config.json: every value is one that its setting allows.
     static let config = FuzzTarget("config") { bytes in
         withFile(bytes) { path in
-            do {
-                let (values, _) = try Settings.settingsInFile(at: path, relativeTo: nil)
-                return values.count <= Setting.all.count ? nil : "settings that there are not"
-            } catch { return "\(error)".isEmpty ? "an error of no use" : nil }
+            var faults = SettingsFaults()
+            let contents = Settings.settingsInFile(at: path, relativeTo: nil, &faults)
+            do throws(SettingsError) { try faults.check() } catch {
+                return error.faults.contains { "\($0)".isEmpty } ? "an error of no use" : nil
+            }
+            guard let (values, lines) = contents else { return "nothing is wrong, and nothing is read" }
+            return values.count == lines.count ? nil : "settings that there are not"
         }
     }
 
