@@ -44,13 +44,13 @@ extension ByteExecution {
         let rowsAtOnce = min(segment.rowsAtOnce, rows.count)
         let ringRows = (rowsAtOnce - 1) * stride + kernel
         let innerSize = segment.storesInner ? 0 : rowsAtOnce * segment.innerRowPitch
-        withScratch((ringRows + 1) * rowPitch + innerSize + 16 * ringRows, slot: slot) { cursor in
+        withScratch((ringRows + 1) * rowPitch + innerSize + 8 * (ringRows + kernel), slot: slot) { cursor in
             let ring = cursor.take((ringRows + 1) * rowPitch, of: UInt8.self)
             ring.update(repeating: segment.middleZeroPoint, count: (ringRows + 1) * rowPitch)
             let outside = ring + ringRows * rowPitch + groupSize
             let inner = cursor.take(innerSize, of: UInt8.self)
             let produced = cursor.take(ringRows, of: UnsafeMutablePointer<UInt8>?.self)
-            let reached = cursor.take(ringRows, of: UnsafePointer<UInt8>?.self)
+            let reached = cursor.take(kernel, of: UnsafePointer<UInt8>?.self)
             for tensors in images {
                 var next = max(0, rows.lowerBound * stride - segment.top)
                 for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
@@ -62,26 +62,25 @@ extension ByteExecution {
                             segment, tensors, next..<needed, slice: slice, into: produced, vectorPitch: vectorPitch)
                         next = needed
                     }
-                    for index in 0..<(end - 1 - first) * stride + kernel {
-                        let y = first * stride - segment.top + index
-                        reached[index] = UnsafePointer(
-                            y >= 0 && y < middle.height ? ring + y % ringRows * rowPitch + groupSize : outside)
-                    }
-                    let base = segment.storesInner ? tensors.inner + first * segment.innerRowPitch : inner
-                    let sums = segment.squeeze.map { _ in
-                        tensors.sums + first * segment.sumsPitch + slice.first * table.vectorWidth
-                    }
-                    if let sums {
-                        for row in 0..<end - first {
-                            (sums + row * segment.sumsPitch).update(
-                                repeating: 0, count: slice.vectors * table.vectorWidth)
+                    for row in first..<end {
+                        for ky in 0..<kernel {
+                            let y = row * stride - segment.top + ky
+                            reached[ky] = UnsafePointer(
+                                y >= 0 && y < middle.height ? ring + y % ringRows * rowPitch + groupSize : outside)
                         }
+                        let base =
+                            segment.storesInner
+                            ? tensors.inner + row * segment.innerRowPitch
+                            : inner + (row - first) * segment.innerRowPitch
+                        let sums = segment.squeeze.map { _ in
+                            tensors.sums + row * segment.sumsPitch + slice.first * table.vectorWidth
+                        }
+                        sums?.update(repeating: 0, count: slice.vectors * table.vectorWidth)
+                        depthwise.convolveRowUnsafe(
+                            reached, vectorPitch: vectorPitch,
+                            into: base + slice.first * table.vectorWidth * table.blockColumns,
+                            blockPitch: segment.blockPitch, width: segment.output.width, group: slice, sums: sums)
                     }
-                    depthwise.convolveUnsafe(
-                        reached, vectorPitch: vectorPitch,
-                        into: base + slice.first * table.vectorWidth * table.blockColumns,
-                        blockPitch: segment.blockPitch, rowPitch: segment.innerRowPitch, width: segment.output.width,
-                        height: end - first, group: slice, sums: sums, sumsPitch: segment.sumsPitch)
                     if !segment.storesInner {
                         project(segment, tensors, from: inner, rows: first..<end, group: nil)
                     }

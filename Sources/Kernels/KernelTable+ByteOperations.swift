@@ -83,22 +83,19 @@ extension PackedByteMatrix {
 }
 
 extension PackedByteDepthwise {
-    /// `height` output rows of `width` columns from the `(height - 1) · stride + kernel` rows of columns at `inputRows`,
-    /// for channels of `group`.
+    /// One output row of `width` columns from the `kernel` rows of columns at `inputRows`, for channels of `group`.
     ///
     /// Each input row points to the group of column 0 of the group's first vector, `out` to block 0 of that vector;
-    /// `sums`, where given, gets the sums of each row's bytes added, a number a channel of the group, row y's
-    /// y · `sumsPitch` numbers behind the first's.
+    /// `sums`, where given, gets the row's sums of bytes added, a number a channel of the group.
     @inline(__always)
-    public func convolveUnsafe(
+    public func convolveRowUnsafe(
         _ inputRows: UnsafePointer<UnsafePointer<UInt8>?>, vectorPitch: Int, into out: UnsafeMutablePointer<UInt8>,
-        blockPitch: Int, rowPitch: Int, width: Int, height: Int, group: (first: Int, vectors: Int),
-        sums: UnsafeMutablePointer<Int32>? = nil, sumsPitch: Int = 0
+        blockPitch: Int, width: Int, group: (first: Int, vectors: Int), sums: UnsafeMutablePointer<Int32>? = nil
     ) {
         var arguments = u8_depthwise(
             rows: inputRows, vector_pitch: vectorPitch, weights: block(at: group.first), out: out,
-            out_block_pitch: blockPitch, out_row_pitch: rowPitch, width: width, height: height, vectors: group.vectors,
-            kernel: kernel, stride: stride, left: left, activation: activation.raw, sums: sums, sums_pitch: sumsPitch)
+            out_block_pitch: blockPitch, width: width, vectors: group.vectors, kernel: kernel, stride: stride,
+            left: left, activation: activation.raw, sums: sums)
         table.bytes.pointee.depthwise(&arguments)
     }
 }

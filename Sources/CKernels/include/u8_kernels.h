@@ -71,26 +71,23 @@ struct u8_floats {
     size_t m;
 };
 
-// Some output rows of a depthwise convolution, columns to blocks.
+// One output row of a depthwise convolution, columns to blocks.
 //
 // `weights` holds for each vector the header, then for each kernel row, each group of input columns, and each of four
 // outputs that the group touches, [L][4] weights (see u8_depthwise_touches).
 struct u8_depthwise {
-    const uint8_t* const* rows; // [(height - 1) · stride + kernel]: vector 0, the group of column 0
+    const uint8_t* const* rows; // [kernel]: vector 0, the group of column 0
     size_t vector_pitch;        // bytes between two vectors of a row
     const void* weights;
     uint8_t* out;           // block 0 of the first vector
     size_t out_block_pitch; // bytes between two blocks
-    size_t out_row_pitch;   // bytes between two rows
     size_t width;           // output columns
-    size_t height;          // output rows
     size_t vectors;
     size_t kernel;
     size_t stride;
     size_t left; // padding before column 0
     enum kernel_activation activation;
-    int32_t* sums;     // or NULL: [height][vectors · L], added to: sums over each row
-    size_t sums_pitch; // numbers between two rows of sums
+    int32_t* sums; // or NULL: [vectors · L], added to: sums over the row
 };
 
 // Whether output `o` of four, which start at input group 0, uses input group `g` (from -1 on).
