@@ -23,6 +23,8 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
     /// Called when the last connection has closed; set while finishing a drain.
     private var onEmpty: (@Sendable () -> Void)?
     private var isSettling = false
+    /// Requests have been given up: a drain whose last connections close by that has not come to its end.
+    private var hasLost = false
 
     init(index: Int, context: ServerContext) {
         loop = EventLoop(label: "swiftlet.loop.\(index)")
@@ -101,8 +103,7 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
 
     /// Tells the records of all requests that have no answer yet, as the process is about to end, and gives their number.
     func loseRequests() -> Int {
-        // A drain whose last connections are closed here has not come to its end.
-        onEmpty = nil
+        hasLost = true
         // Those that are closed leave the list.
         let all = connections
         return all.reduce(0) { $0 + $1.loseRequests() }
@@ -110,7 +111,7 @@ final class ServerLoop: @unchecked Sendable {  // belongs to `loop`'s queue
 
     /// While finishing: closes the idle connections once they are all that is left.
     func settle() {
-        guard onEmpty != nil, !isSettling else { return }
+        guard onEmpty != nil, !isSettling, !hasLost else { return }
         isSettling = true
         defer { isSettling = false }
         var index = connections.count - 1

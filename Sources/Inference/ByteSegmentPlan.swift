@@ -105,7 +105,7 @@ struct ByteSegmentPlan: Sendable {
 extension ByteSegmentPlan {
     /// Pictures of at most this many pixels are cut by channels.
     static let slicedPixels = 400
-    /// Inner channels of a slice: a panel of three of the widest vectors.
+    /// Inner channels of a slice, about: a panel of three of the widest vectors, or one or two of AMX's, which have two.
     static let sliceWidth = 48
     /// What the rows in scratch may take. Units: bytes.
     static let rowScratch = 96 * 1024

@@ -32,7 +32,9 @@ extension PackedByteMatrix {
     private func product(
         _ a: UnsafePointer<UInt8>, taps: UnsafePointer<UInt32>, groupStep: Int, group: (first: Int, vectors: Int)?
     ) -> u8_product {
-        u8_product(
+        // AMX reads nothing else; a matrix that is too shallow for it reads both.
+        precondition(table.blockColumns == 4 || groupStep == 4, "blocks of four columns for AMX")
+        return u8_product(
             a: a, tap_offset: taps, taps: self.taps, groups: groups, group_step: groupStep,
             b: panel(startingAt: group?.first ?? 0), vectors: group?.vectors ?? vectors, activation: activation.raw,
             fetches_ahead: fetchesAhead ? 1 : 0, next: following(group))

@@ -104,6 +104,9 @@ struct ResamplingTests {
             for output in taps.first.indices {
                 let sum = taps.weights[output * taps.tapCount..<(output + 1) * taps.tapCount].reduce(0, +)
                 #expect(abs(Int(sum) - 1 << 22) <= taps.tapCount, "seed \(seed)")
+                // What kernels may rely on: a weight is three signed bytes.
+                let weights = taps.weights[output * taps.tapCount..<(output + 1) * taps.tapCount]
+                #expect(weights.allSatisfy { abs($0) < 3 << 21 }, "seed \(seed)")
             }
         }
     }

@@ -186,6 +186,41 @@ struct ByteKernelTests {
         }
     }
 
+    /// Tiles of columns end with their row, and the next begins in another.
+    @Test(arguments: [3, 7, 14, 16, 17, 18, 33, 35], [20, 72, 136]) func columnsOfSeveralRows(width: Int, run: Int) {
+        let (height, columns, gap) = (3, 40, 12)
+        for table in KernelTable.available {
+            var random = SplitMix64(seed: 13)
+            let rowPitch = width * run + gap
+            let input = Self.guarded(Self.bytes((height - 1) * rowPitch + width * run, &random))
+            let weights = Self.weights(columns * run, &random)
+            let epilogue = Self.epilogue(columns, .none, residual: false, &random)
+            let matrix = PackedByteMatrix(
+                table: table, columns: columns, taps: 1, run: run, weights: weights, epilogue: epilogue)
+            let (groups, lanes) = ((width + 3) / 4, table.vectorWidth)
+            let vectorPitch = groups * 4 * lanes
+            let made = Self.guarded([UInt8](repeating: 0, count: height * matrix.vectors * vectorPitch))
+            let rows = (0..<height).map { Optional(made.start + $0 * matrix.vectors * vectorPitch) }
+            matrix.multiplyIntoColumnsUnsafe(
+                input.start, rowPitch: rowPitch, pixelStep: run, taps: [0], height: height, width: width, into: rows,
+                vectorPitch: vectorPitch, padding: 77)
+            for y in 0..<height {
+                for x in 0..<4 * groups {
+                    for column in 0..<columns {
+                        var sum: Int32 = 0
+                        for k in 0..<run where x < width {
+                            sum += Int32(input.start[y * rowPitch + x * run + k]) * Int32(weights[column * run + k])
+                        }
+                        let at = column / lanes * vectorPitch + (x / 4 * lanes + column % lanes) * 4 + x % 4
+                        let expected = x < width ? Self.byte(sum, epilogue, column) : 77
+                        #expect(rows[y]![at] == expected, "\(table.isa) row \(y), \(x), \(column)")
+                    }
+                }
+            }
+            #expect(made.memory.frontIsIntact)
+        }
+    }
+
     struct Depthwise: Sendable, CustomTestStringConvertible {
         var kernel: Int
         var stride: Int

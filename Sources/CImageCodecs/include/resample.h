@@ -27,18 +27,19 @@ typedef enum {
 } cic_isa;
 
 typedef struct {
-    // `tap_count`, the taps stored for each output, must be a multiple of this. The horizontal pass may read this many
-    // pixels more than a window has taps with weight, so a row must be followed by that much readable memory.
+    // `tap_count`, the taps stored for each output, must be a multiple of this. The horizontal pass reads `tap_count`
+    // pixels from the first one on, also where fewer have a weight: so much memory behind a row must be readable.
     int32_t tap_multiple;
 
-    // Put weights [count][tap_count], of less than twice 1 each, into the order that the pass wants.
+    // Put weights [count][tap_count], of no more than 1.99 each, into the order that the pass wants.
     // Shapes: `packed` [count rounded up to CIC_RESAMPLE_OUTPUTS][tap_count][CIC_RESAMPLE_PACKED] of the horizontal
     // pass, [count][tap_count] of the vertical one.
     void (*pack_horizontal)(int32_t* packed, const int32_t* weights, int32_t tap_count, int32_t count);
     void (*pack_vertical)(int32_t* packed, const int32_t* weights, int32_t tap_count, int32_t count);
 
     // Output pixel i is the sum over t of row[first[i] + t] x weights[i][t], rounded and clipped.
-    // Shapes: row [*][4] u8, first [count], output [count][3] u8 and one byte more that is overwritten.
+    // Shapes: row [*][4] u8, first [count], output [count][3] u8 and up to CIC_RESAMPLE_SLACK bytes more that are
+    // overwritten.
     void (*horizontal)(uint8_t* output, const uint8_t* row, const int32_t* first, const int32_t* packed,
                        int32_t tap_count, int32_t count);
 

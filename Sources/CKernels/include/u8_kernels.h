@@ -21,8 +21,9 @@
 
 // Products of rows of `a` with a panel's weights.
 //
-// Row m of `a` starts at a + a_offset[m] (bytes_*) or where columns_* say. Its dot product is made of taps: at each
-// tap_offset `groups` runs of 4 bytes, `group_step` bytes apart: 4 in pixels, 4 · C in blocks.
+// Row m of `a` starts at a + a_offset[m], or where `u8_columns` says. Its dot product is made of taps: at each
+// tap_offset `groups` runs of 4 bytes, `group_step` bytes apart: 4 in pixels, 4 · C in blocks; 4 alone
+// where C is 1.
 // `b` holds panels of `panel_vectors` vectors: the header's vectors, then [taps · groups][vectors][L][4].
 struct u8_product {
     const uint8_t* a;
@@ -34,7 +35,7 @@ struct u8_product {
     size_t vectors; // columns to compute, in vectors
     enum kernel_activation activation;
     // Whether each panel is fetched into the second-level cache during the one before, and, during the last, what lies
-    // at `next`, if anything.
+    // at `next`, if anything. AMX does not: it gains nothing by it.
     int fetches_ahead;
     const void* next;
 };
@@ -51,7 +52,7 @@ struct u8_columns {
     uint8_t padding;     // what a last group's missing columns are
 };
 
-// Rows anywhere into pixels anywhere.
+// Rows anywhere into pixels anywhere, but not into the rows or the residual: some may be made twice.
 struct u8_pixels {
     struct u8_product product;
     const uint32_t* a_offset; // [m], in bytes
@@ -129,7 +130,8 @@ struct u8_kernel_table {
                         float addend, uint8_t* out);
     // out[n] = bias[n] + Σ_k in[k] · b[k][n], every operation rounded by itself, k ascending; n a multiple of 16.
     void (*dense_row)(const float* in, size_t k, const float* bias, const float* b, size_t n, float* out);
-    // Dot products of independent chains, to measure what the core can do; gives the number of operations done.
+    // Dot products of independent chains in vectors, to measure what the core can do; gives the number of operations
+    // done.
     uint64_t (*dot_chains)(size_t iterations, int32_t* sink);
 };
 

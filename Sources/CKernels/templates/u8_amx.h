@@ -63,18 +63,10 @@ struct amx_tiles {
     uint8_t* out[2];
 };
 
-// Fetches as many lines as the step has weights, `distance` bytes behind them; nothing where that is 0.
-INLINE void amx_fetch(const vi* weights, size_t lines, ptrdiff_t distance) {
-    if (distance == 0) return;
-    for (size_t line = 0; line < lines; line++)
-        FETCH((const char*)(weights + line) + distance);
-}
-
 // The sums of `count` tiles with `vectors` vectors of the panel, from `b` on, in tile registers; both are constant once
 // inlined.
 INLINE void amx_sums(const size_t count, const size_t vectors, const int has_rest, const struct u8_product* p,
-                     const struct amx_run* run, const struct amx_tiles* tiles, const vi* b, size_t panel,
-                     ptrdiff_t distance) {
+                     const struct amx_run* run, const struct amx_tiles* tiles, const vi* b, size_t panel) {
     const size_t row_bytes = panel * sizeof(vi);
     _tile_loadd(SUM_00, b, 0);
     if (vectors == 2) _tile_loadd(SUM_01, b + 1, 0);
@@ -97,7 +89,6 @@ INLINE void amx_sums(const size_t count, const size_t vectors, const int has_res
                 _tile_dpbusd(SUM_10, ROWS_1, WEIGHTS_0);
                 if (vectors == 2) _tile_dpbusd(SUM_11, ROWS_1, WEIGHTS_1);
             }
-            amx_fetch(weights, run->step * panel, distance);
             a0 += 4 * run->step;
             a1 += 4 * run->step;
             weights += run->step * panel;
@@ -110,7 +101,6 @@ INLINE void amx_sums(const size_t count, const size_t vectors, const int has_res
                 _tile_loadd(REST_1, a1, tiles->pitch[1]);
                 _tile_dpbusd(SUM_10, REST_1, WEIGHTS_1);
             }
-            amx_fetch(weights, run->rest * panel, distance);
             weights += run->rest * panel;
         }
     }
@@ -138,26 +128,20 @@ typedef void (*amx_finish)(const void* work, size_t rows, const struct amx_sums*
 // Makes the sums of a panel, and takes those of the one before to `finish` while the tiles' products are on their way:
 // what follows these in the core's order waits for them.
 INLINE void amx_panel(const size_t count, const size_t panel, const struct u8_product* p, const struct amx_run* run,
-                      const struct amx_tiles* tiles, const vi* b, ptrdiff_t distance, vi* sums, const void* work,
-                      size_t rows, amx_finish finish, const struct amx_sums* before) {
+                      const struct amx_tiles* tiles, const vi* b, vi* sums, const void* work, size_t rows,
+                      amx_finish finish, const struct amx_sums* before) {
     if (run->rest > 0) {
 #pragma clang loop unroll(full)
         for (size_t j = 0; j < panel; j++) {
-            amx_sums(count, 1, 1, p, run, tiles, b + j, panel, j == 0 ? distance : 0);
+            amx_sums(count, 1, 1, p, run, tiles, b + j, panel);
             amx_store_sums(count, 1, panel, sums + j);
         }
         if (before->sums) finish(work, rows, before);
     } else {
-        amx_sums(count, panel, 0, p, run, tiles, b, panel, distance);
+        amx_sums(count, panel, 0, p, run, tiles, b, panel);
         if (before->sums) finish(work, rows, before);
         amx_store_sums(count, panel, panel, sums);
     }
-}
-
-// From a panel's weights to those that are needed after them, if they are to be fetched: during the first tiles only.
-INLINE ptrdiff_t amx_distance(const struct u8_product* p, const vi* b, size_t panel, int is_last, int is_first_pass) {
-    if (!p->fetches_ahead || !is_first_pass || (is_last && !p->next)) return 0;
-    return is_last ? (const char*)p->next - (const char*)b : (ptrdiff_t)(panel_size(p, panel) * sizeof(vi));
 }
 
 // Makes all sums of a product: `next` gives the next tiles of rows, none at the end, and `finish` takes their sums.
@@ -165,7 +149,7 @@ INLINE void amx_multiply(const struct u8_product* p, size_t rows, void* work,
                          void (*next)(void* work, struct amx_tiles* tiles), amx_finish finish) {
     const struct amx_run run = amx_run(p->groups);
     amx_configure(&run, rows);
-    vi sums[2][(2 * AMX_ROWS + 3) * PANEL_MAX]; // three rows more may be read, of a last group of columns
+    vi sums[2][2 * AMX_ROWS * PANEL_MAX];
     struct amx_tiles tiles[2];
     struct amx_sums made = {.sums = NULL};
     size_t turn = 0;
@@ -177,17 +161,15 @@ INLINE void amx_multiply(const struct u8_product* p, size_t rows, void* work,
         const vi* b = p->b;
         for (size_t vector = 0; vector < p->vectors; turn++) {
             const size_t panel = KERNEL(u8_panel_vectors)(p->vectors - vector);
-            const int is_last = vector + panel >= p->vectors;
-            const ptrdiff_t distance = amx_distance(p, b, panel, is_last, pass == 0);
             vi* const to = sums[turn % 2];
             if (of->count == 2 && panel == 2)
-                amx_panel(2, 2, p, &run, of, b, distance, to, work, rows, finish, &made);
+                amx_panel(2, 2, p, &run, of, b, to, work, rows, finish, &made);
             else if (of->count == 2)
-                amx_panel(2, 1, p, &run, of, b, distance, to, work, rows, finish, &made);
+                amx_panel(2, 1, p, &run, of, b, to, work, rows, finish, &made);
             else if (panel == 2)
-                amx_panel(1, 2, p, &run, of, b, distance, to, work, rows, finish, &made);
+                amx_panel(1, 2, p, &run, of, b, to, work, rows, finish, &made);
             else
-                amx_panel(1, 1, p, &run, of, b, distance, to, work, rows, finish, &made);
+                amx_panel(1, 1, p, &run, of, b, to, work, rows, finish, &made);
             made = (struct amx_sums){of, b, panel, vector, to};
             b += panel_size(p, panel);
             vector += panel;
@@ -314,7 +296,8 @@ static void amx_next_scattered(void* work, struct amx_tiles* tiles) {
         const size_t first = from->next + from->rows < from->end ? from->next : from->end - from->rows;
         tiles->first[tiles->count] = first;
         tiles->a[tiles->count] = from->a + from->offset[first];
-        tiles->pitch[tiles->count] = from->rows > 1 ? from->offset[first + 1] - from->offset[first] : 0;
+        tiles->pitch[tiles->count] =
+            from->rows > 1 ? (size_t)(int32_t)(from->offset[first + 1] - from->offset[first]) : 0;
         from->next = first + from->rows;
     }
 }
@@ -390,29 +373,4 @@ static void KERNEL(u8_gemm_floats)(const struct u8_floats* g) {
     const size_t rows = amx_rows(g->a_offset, g->m);
     struct amx_scattered work = {g, g->product.a, g->a_offset, g->m, rows, 0, 0};
     amx_multiply(&g->product, rows, &work, amx_next_scattered, amx_finish_floats);
-}
-
-// Products of tiles in registers, to measure what the core can do; gives the number of operations done.
-static uint64_t KERNEL(u8_dot_chains)(size_t iterations, int32_t* sink) {
-    const struct amx_run run = {1, AMX_GROUPS, 0};
-    vi tile[AMX_ROWS];
-    for (size_t i = 0; i < AMX_ROWS; i++)
-        tile[i] = (vi)sink[i % 2];
-    amx_configure(&run, AMX_ROWS);
-    _tile_zero(SUM_00);
-    _tile_zero(SUM_01);
-    _tile_zero(SUM_10);
-    _tile_zero(SUM_11);
-    _tile_loadd(ROWS_0, tile, sizeof(vi));
-    _tile_loadd(WEIGHTS_0, tile, sizeof(vi));
-    for (size_t n = 0; n < iterations; n++) {
-        _tile_dpbusd(SUM_00, ROWS_0, WEIGHTS_0);
-        _tile_dpbusd(SUM_01, ROWS_0, WEIGHTS_0);
-        _tile_dpbusd(SUM_10, ROWS_0, WEIGHTS_0);
-        _tile_dpbusd(SUM_11, ROWS_0, WEIGHTS_0);
-    }
-    _tile_stored(SUM_11, tile, sizeof(vi));
-    _tile_release();
-    sink[2] = tile[0][0];
-    return (uint64_t)iterations * 4 * AMX_ROWS * VECTOR_WIDTH * AMX_GROUPS * 8;
 }

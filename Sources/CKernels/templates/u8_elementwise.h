@@ -75,7 +75,6 @@ static void KERNEL(f32_dense_row)(const float* in, size_t k, const float* bias, 
     }
 }
 
-#if !U8_AMX
 static uint64_t KERNEL(u8_dot_chains)(size_t iterations, int32_t* sink) {
     enum { chains = 12 };
     vi sum[chains], y[chains];
@@ -96,7 +95,6 @@ static uint64_t KERNEL(u8_dot_chains)(size_t iterations, int32_t* sink) {
     sink[2] = total[0];
     return (uint64_t)iterations * chains * VECTOR_WIDTH * 8;
 }
-#endif
 
 // The table of one instruction set.
 const struct u8_kernel_table KERNEL(u8_kernel_table) = {
