@@ -22,7 +22,7 @@ struct ActivationScales {
         let margin: Double
 
         static let all = [0, 0.25, 0.5, 0.75, 1].flatMap { share in
-            [1, 1.15, 1.4, 1.8, 2.5].map { Policy(share: share, margin: $0) }
+            [0.7, 0.85, 1, 1.15, 1.4, 1.8, 2.5].map { Policy(share: share, margin: $0) }
         }
     }
 

@@ -19,14 +19,19 @@ struct ErrorFeedback: Sendable {
     /// The places in the order of a weight's neighbours that come before it.
     private let neighbours: [[Int]]
 
+    /// What damping adds to the diagonal of `moments`.
+    static func added(_ moments: [Double], count: Int, damping: Double) -> Double {
+        let trace = (0..<count).reduce(0.0) { $0 + moments[$1 * count + $1] }
+        return max(damping * trace / Double(count), 1e-9)
+    }
+
     /// - Parameters:
     ///   - moments: `[count][count]`, symmetric and positive semidefinite.
     ///   - damping: what is added to the diagonal, as a share of its mean.
     ///   - pairs: weights that are packed side by side.
     init(moments: [Double], count: Int, damping: Double, pairs: [(Int, Int)]) {
         self.count = count
-        let trace = (0..<count).reduce(0.0) { $0 + moments[$1 * count + $1] }
-        let added = max(damping * trace / Double(count), 1e-9)
+        let added = Self.added(moments, count: count, damping: damping)
         let order = (0..<count).sorted {
             let (a, b) = (moments[$0 * count + $0], moments[$1 * count + $1])
             return a != b ? a > b : $0 < $1

@@ -45,9 +45,7 @@ struct LayerQuantizer {
         var chosen = [Float](repeating: 0, count: layer.outputs)
         let isDepthwise = layer.role == .depthwise
         let shared =
-            isDepthwise
-            ? nil
-            : ErrorFeedback(moments: moments.covariance(group: 0), count: perOutput, damping: damping, pairs: pairs)
+            isDepthwise ? nil : Rounding(moments.covariance(group: 0), count: perOutput, damping: damping, pairs: pairs)
         let lanes = ErrorFeedback.Lanes.scalarCount
         let tasks = isDepthwise ? layer.outputs : (layer.outputs + lanes - 1) / lanes
         whole.withUnsafeMutableBufferPointer { whole in
@@ -58,9 +56,9 @@ struct LayerQuantizer {
                         let outputs = task * lanes..<min(layer.outputs, (task + 1) * lanes)
                         Self.roundDense(weights, steps, outputs, shared, into: whole, chosen)
                     } else {
-                        let feedback = ErrorFeedback(
-                            moments: moments.covariance(group: task), count: perOutput, damping: damping, pairs: pairs)
-                        Self.roundDepthwise(weights, steps[task], task, feedback, into: whole, chosen)
+                        let rounding = Rounding(
+                            moments.covariance(group: task), count: perOutput, damping: damping, pairs: pairs)
+                        Self.roundDepthwise(weights, steps[task], task, rounding, into: whole, chosen)
                     }
                 }
             }
@@ -84,11 +82,26 @@ struct LayerQuantizer {
         return max(step, (abs(bias) + (output?.scales.max() ?? 1) * 255) * 0x1p-27)
     }
 
+    /// How weights become whole numbers: one after the other, and then together.
+    private struct Rounding: Sendable {
+        let feedback: ErrorFeedback
+        /// Nil of too many weights.
+        let search: RoundingSearch?
+
+        init(_ moments: [Double], count: Int, damping: Double, pairs: [(Int, Int)]) {
+            feedback = ErrorFeedback(moments: moments, count: count, damping: damping, pairs: pairs)
+            search =
+                count <= RoundingSearch.mostWeights
+                ? RoundingSearch(moments: moments, count: count, damping: damping, pairs: pairs) : nil
+        }
+    }
+
     /// 16 outputs at once, for each the best share.
     private static func roundDense(
-        _ weights: [Float], _ steps: [Float], _ outputs: Range<Int>, _ feedback: ErrorFeedback,
+        _ weights: [Float], _ steps: [Float], _ outputs: Range<Int>, _ rounding: Rounding,
         into whole: UnsafeMutableBufferPointer<Int8>, _ chosen: UnsafeMutableBufferPointer<Float>
     ) {
+        let feedback = rounding.feedback
         let count = feedback.count
         var lanes = [ErrorFeedback.Lanes](repeating: .zero, count: count)
         var step = ErrorFeedback.Lanes(repeating: 1)
@@ -105,23 +118,35 @@ struct LayerQuantizer {
                 for i in 0..<count { whole[output * count + i] = Int8(rounded[i][lane]) }
             }
         }
+        guard let search = rounding.search else { return }
+        for output in outputs where chosen[output] > 0 {
+            let range = output * count..<(output + 1) * count
+            var found = whole[range].map { Int($0) }
+            _ = search.improve(&found, weights: Array(weights[range]), step: chosen[output])
+            for i in 0..<count { whole[range.lowerBound + i] = Int8(found[i]) }
+        }
     }
 
     /// One output with all shares at once. Its step stays 0 where none has a finite cost, as in `roundDense`.
     private static func roundDepthwise(
-        _ weights: [Float], _ step: Float, _ output: Int, _ feedback: ErrorFeedback,
+        _ weights: [Float], _ step: Float, _ output: Int, _ rounding: Rounding,
         into whole: UnsafeMutableBufferPointer<Int8>, _ chosen: UnsafeMutableBufferPointer<Float>
     ) {
-        let count = feedback.count
-        let lanes = (0..<count).map { ErrorFeedback.Lanes(repeating: weights[output * count + $0]) }
+        let count = rounding.feedback.count
+        let own = Array(weights[output * count..<(output + 1) * count])
         var steps = ErrorFeedback.Lanes(repeating: step)
         for (lane, share) in shares.enumerated() { steps[lane] *= share }
-        let (rounded, cost) = feedback.round(lanes, step: steps)
-        var least: (lane: Int, cost: Float)?
-        for lane in shares.indices where cost[lane] < least?.cost ?? .infinity { least = (lane, cost[lane]) }
-        guard let best = least?.lane else { return }
-        chosen[output] = steps[best]
-        for i in 0..<count { whole[output * count + i] = Int8(rounded[i][best]) }
+        let (rounded, cost) = rounding.feedback.round(own.map { ErrorFeedback.Lanes(repeating: $0) }, step: steps)
+        let search = rounding.search!  // no kernel has that many taps
+        var least = Double.infinity
+        for lane in shares.indices where cost[lane] < .infinity {
+            var found = (0..<count).map { Int(rounded[$0][lane]) }
+            let cost = search.improve(&found, weights: own, step: steps[lane])
+            guard cost < least else { continue }
+            least = cost
+            chosen[output] = steps[lane]
+            for i in 0..<count { whole[output * count + i] = Int8(found[i]) }
+        }
     }
 
     /// An output that hardly moved over the calibration's pictures says little of its slope.
