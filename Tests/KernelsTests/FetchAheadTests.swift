@@ -69,11 +69,11 @@ struct FetchAheadTests {
     }
 
     /// Shallow products, and such as AMX makes, with a rest of their run.
-    @Test(arguments: columnCounts, [22, 68])
-    func bytesHaveTheSameBits(columns: Int, run: Int) {
+    @Test(arguments: columnCounts, [22, 68].flatMap { run in [KernelActivation.none, .silu].map { (run, $0) } })
+    func bytesHaveTheSameBits(columns: Int, product: (run: Int, activation: KernelActivation)) {
+        let (run, activation) = product
         let tapCount = 2
         let pixel = (run + 3) / 4 * 4
-        let activation: KernelActivation = columns % 2 == 0 ? .none : .silu
         for table in KernelTable.available {
             var random = SplitMix64(seed: UInt64(columns))
             let packed = PackedByteMatrix(
